@@ -1,0 +1,56 @@
+"""Names that people type: checked early, with the valid choices and the nearest one in the error."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+_TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def nearest(name: object, valid: Iterable[str]) -> str | None:
+    """Returns the valid name that looks most like `name`, or None.
+
+    >>> nearest("digt", ["digit", "odd"])
+    'digit'
+    """
+    matches = difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def unknown_name(name: object, valid: Iterable[str], what: str) -> str:
+    """Returns the message for a name that is not one of `valid`.
+
+    >>> print(unknown_name("digt", ["digit", "odd"], "task"))
+    Unknown task 'digt'. Valid choices: 'digit', 'odd'. Did you mean 'digit'?
+    """
+    valid = list(valid)
+    choices = ", ".join(repr(choice) for choice in valid) or "none"
+    message = f"Unknown {what} {name!r}. Valid choices: {choices}."
+    guess = nearest(name, valid)
+    return f"{message} Did you mean {guess!r}?" if guess else message
+
+
+def check_known(names: Iterable[object], valid: Iterable[str], what: str) -> None:
+    """Raises `ValueError` for the first of `names` that is not one of `valid`."""
+    valid = list(valid)
+    for name in names:
+        if name not in valid:
+            raise ValueError(unknown_name(name, valid, what))
+
+
+def check_task_names(names: Iterable[object]) -> None:
+    """Raises `ValueError` unless every name can serve as a task.
+
+    A task's name becomes part of log names (`digit_loss`) and of SavedModel signatures, so it
+    consists of letters, digits and underscores, starts with a letter and is not `loss`.
+
+    >>> check_task_names(["digit", "odd"])
+    """
+    for name in names:
+        if not isinstance(name, str) or not _TASK_NAME.fullmatch(name) or name == "loss":
+            raise ValueError(
+                f"Invalid task name {name!r}: a task's name consists of letters, digits and "
+                "underscores, starts with a letter and is not 'loss'. Rename the key."
+            )
