@@ -1,0 +1,71 @@
+"""What every head is: a layer that turns shared features into one named output."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import keras
+
+from .labels import LabelRule
+
+
+class BaseHead(keras.layers.Layer, abc.ABC):
+    """Abstract layer from features to the output of one task.
+
+    A head knows everything that is particular to its kind of task, so that
+    `compile(loss="auto", metrics="auto")` needs no more words. The outputs are float32 under any
+    mixed precision policy.
+
+    Args:
+        name: Name of the layer. `build_model` uses the task's name when there is none.
+        dtype: Policy of the head itself; keep float32 for a stable loss.
+        **kwargs: Other arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, name: str | None = None, dtype: Any = "float32", **kwargs: Any) -> None:
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        self.named_by_user = name is not None
+
+    @property
+    @abc.abstractmethod
+    def default_loss(self) -> Any:
+        """The loss that `compile(loss="auto")` uses: a Keras identifier or instance."""
+
+    @property
+    @abc.abstractmethod
+    def default_metrics(self) -> list[Any]:
+        """Fresh metrics that `compile(metrics="auto")` uses."""
+
+    @property
+    @abc.abstractmethod
+    def label_rule(self) -> LabelRule:
+        """Which labels are missing and which are wrong."""
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> str:
+        """The kind of task, as data sets name it: "classification" for instance."""
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """Names of the classes in the order of the output, or None."""
+        return None
+
+
+def pool(features: Any) -> Any:
+    """Averages feature maps `[B, ..., d]` over space and time, so that a head sees `[B, d]`."""
+    axes = tuple(range(1, len(features.shape) - 1))
+    return keras.ops.mean(features, axis=axes) if axes else features
+
+
+def pooled_shape(features_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+    """Returns the shape of `pool(features)` or says why there is none."""
+    size = features_shape[-1]
+    if len(features_shape) < 2 or size is None:
+        raise ValueError(
+            "A head needs features of shape [B, d] or [B, ..., d] with a known d. "
+            f"Received features of shape {tuple(features_shape)}. Give the trunk a last layer "
+            "with a fixed number of units."
+        )
+    return (features_shape[0], size)
