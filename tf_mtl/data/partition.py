@@ -1,0 +1,119 @@
+"""Rows → training, validation and test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# A class with fewer rows than this is pooled with the other rare ones: it has too few to be
+# spread over three parts.
+_RARE = 10
+
+
+def split(
+    rows: int,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    stratify: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Splits row numbers into training, validation and test rows.
+
+    Arguments:
+        rows: number of rows.
+        fractions: share of training, validation and test; they sum to 1.
+        seed: the same seed gives the same split.
+        stratify: `[rows]` classes whose shares are kept in every part. Classes with fewer than
+            ten rows are treated as one class; where not even that can be spread over the parts,
+            the split is random.
+        groups: `[rows]` names or numbers; rows of one group stay in one part. The fractions then
+            count groups, and `stratify` is not used.
+
+    Returns:
+        Three sorted int64 arrays of row numbers.
+
+    Raises:
+        ValueError: if the fractions do not sum to 1, a part would be empty, or `stratify` or
+            `groups` have another number of rows.
+
+    >>> train, valid, test = split(100, seed=1)
+    >>> len(train), len(valid), len(test)
+    (80, 10, 10)
+    """
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+    _check_fractions(fractions)
+    for name, values in (("stratify", stratify), ("groups", groups)):
+        if values is not None and len(values) != rows:
+            raise ValueError(f"`{name}` has {len(values)} values for {rows} rows. Give one a row.")
+    sizes = _sizes(rows if groups is None else len(np.unique(groups)), fractions, groups)
+    strata = None if stratify is None or groups is not None else _strata(stratify)
+
+    def divide(remaining: np.ndarray, second: int) -> tuple[np.ndarray, np.ndarray]:
+        if groups is not None:
+            splitter = GroupShuffleSplit(1, test_size=second, random_state=seed)
+            first, other = next(splitter.split(remaining, groups=groups[remaining]))
+            return remaining[first], remaining[other]
+        part = None if strata is None else strata[remaining]
+        if part is not None and not _can_stratify(part, second):
+            part = None
+        first, other = train_test_split(
+            remaining, test_size=second, random_state=seed, stratify=part
+        )
+        return first, other
+
+    remaining, test = divide(np.arange(rows), sizes[2])
+    train, valid = divide(remaining, sizes[1])
+    return np.sort(train), np.sort(valid), np.sort(test)
+
+
+def split_two(
+    rows: int,
+    fractions: Sequence[float],
+    seed: int,
+    stratify: np.ndarray | None,
+    groups: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Splits rows into training and validation, for data that has its own test rows."""
+    _check_fractions(fractions)
+    share = fractions[1] / (fractions[0] + fractions[1])
+    # Training and "test" of three parts, the middle one given back to training: one code path
+    # for strata and groups. Half of the share is split off twice.
+    train, first, second = split(rows, (1 - share, share / 2, share / 2), seed, stratify, groups)
+    return train, np.sort(np.concatenate([first, second]))
+
+
+def _check_fractions(fractions: Sequence[float]) -> None:
+    if len(fractions) != 3 or any(not 0 < part < 1 for part in fractions):
+        raise ValueError(
+            f"`fractions` must be three shares between 0 and 1 (training, validation, test), "
+            f"such as (0.8, 0.1, 0.1), not {tuple(fractions)}. None of the parts may be empty."
+        )
+    if abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"`fractions` must sum to 1; {tuple(fractions)} sum to {sum(fractions)}.")
+
+
+def _sizes(count: int, fractions: Sequence[float], groups: object) -> list[int]:
+    sizes = [0, round(count * fractions[1]), round(count * fractions[2])]
+    sizes[0] = count - sum(sizes)
+    if min(sizes) < 1:
+        what = "rows" if groups is None else "groups"
+        raise ValueError(
+            f"{count} {what} split by {tuple(fractions)} leave an empty part: training, validation "
+            f"and test would have {sizes} {what}. Give more {what} or other fractions."
+        )
+    return sizes
+
+
+def _strata(labels: np.ndarray) -> np.ndarray:
+    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    codes = codes.reshape(-1).copy()
+    codes[counts[codes] < _RARE] = -1
+    return codes
+
+
+def _can_stratify(strata: np.ndarray, second: int) -> bool:
+    counts = np.unique(strata, return_counts=True)[1]
+    smaller = min(second, len(strata) - second)
+    return bool(counts.min() >= 2 and smaller >= len(counts))

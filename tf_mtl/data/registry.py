@@ -1,0 +1,42 @@
+"""The data sets that are known by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tf_mtl.data.digits import load_digits
+from tf_mtl.data.splits import Splits
+from tf_mtl.names import check_known
+
+_LOADERS = {"digits": load_digits}
+
+
+def load(name: str, batch_size: int = 64, seed: int = 0, **options: Any) -> Splits:
+    """Loads an embedded data set by name, split into training, validation and test.
+
+    Arguments:
+        name: one of `names()`.
+        batch_size: rows in a batch.
+        seed: split, and order of the training rows; the same seed gives the same batches.
+        options: further arguments of the data set's own loader, such as `fractions`.
+
+    Raises:
+        ValueError: for an unknown name, naming the valid ones and the nearest.
+
+    >>> train, valid, test = load("digits", batch_size=64, seed=0)
+    >>> load("digits").sizes
+    {'train': 1437, 'valid': 180, 'test': 180}
+    """
+    check_known([name], _LOADERS, "data set")
+    return _LOADERS[name](batch_size=batch_size, seed=seed, **options)
+
+
+def names() -> dict[str, str]:
+    """Returns the embedded data sets: `{name: one-line description}`.
+
+    >>> list(names())
+    ['digits']
+    """
+    return {
+        name: (loader.__doc__ or "").strip().splitlines()[0] for name, loader in _LOADERS.items()
+    }

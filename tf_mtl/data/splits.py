@@ -1,0 +1,177 @@
+"""Training, validation and test data of all tasks, and what a model needs to know of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_mtl.data.targets import Target
+
+Arrays = np.ndarray | dict[str, np.ndarray]
+Rows = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test data of all tasks; unpacks as `train, valid, test`.
+
+    Each data set yields `(x, {task: y})` in batches; the last one may be smaller. Training rows
+    are shuffled anew in every epoch, reproducibly by seed; validation and test rows keep their
+    order.
+
+    Arguments:
+        train: training data, a `tf.data.Dataset`.
+        valid: validation data.
+        test: test data.
+        inputs: `keras.Input` of the raw inputs, or `{name: keras.Input}` where x is a dictionary.
+        features: what the preprocessing layers make of `inputs`, the place to connect a trunk;
+            the same as `inputs` where nothing is preprocessed. These layers have no variables,
+            so that any number of models may share them.
+        targets: `{task: Target}`.
+        sizes: number of rows, `{"train": …, "valid": …, "test": …}`.
+        fingerprint: SHA-256 of the data and of the rows in each split, as hexadecimal digits.
+        columns: `{input name: column name}` for data that come from a table, otherwise empty.
+    """
+
+    train: tf.data.Dataset
+    valid: tf.data.Dataset
+    test: tf.data.Dataset
+    inputs: Any
+    features: Any
+    targets: dict[str, Target]
+    sizes: dict[str, int]
+    fingerprint: str
+    columns: dict[str, str]
+
+    def __iter__(self) -> Iterator[tf.data.Dataset]:
+        return iter((self.train, self.valid, self.test))
+
+    def skip_epochs(self, epochs: int) -> None:
+        """Moves the order of training rows on, as if `epochs` epochs had been drawn.
+
+        A resumed run calls it once to see the rows in the order of the run that was interrupted.
+
+        Arguments:
+            epochs: number of epochs already trained.
+        """
+        for _ in range(epochs):
+            # The order of an epoch is drawn when its iterator is made.
+            next(iter(self.train))
+
+
+def build_splits(
+    parts: Mapping[str, tuple[Arrays, Mapping[str, np.ndarray]]],
+    targets: Mapping[str, Target],
+    rows: Rows,
+    *,
+    batch_size: int,
+    seed: int,
+    network: tuple[Any, Any] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Splits:
+    """Makes `Splits` of arrays in memory.
+
+    Arguments:
+        parts: `{"train" | "valid" | "test": (x, {task: y})}`.
+        targets: `{task: Target}`; mean and deviation of regressions are filled in here.
+        rows: row numbers of each part in the source, for the fingerprint.
+        batch_size: rows in a batch.
+        seed: order of the training rows.
+        network: inputs and features; None makes plain inputs of the arrays' shapes.
+        columns: `{input name: column name}`.
+    """
+    check_batch_size(batch_size)
+    if network is None:
+        inputs = plain_inputs(parts["train"][0])
+        network = (inputs, inputs)
+    return Splits(
+        **{name: batches(x, y, batch_size, seed if name == "train" else None)
+           for name, (x, y) in parts.items()},
+        inputs=network[0],
+        features=network[1],
+        targets=with_statistics(targets, parts["train"][1]),
+        sizes={name: len(numbers) for name, numbers in rows.items()},
+        fingerprint=fingerprint(parts, rows),
+        columns=dict(columns or {}),
+    )  # fmt: skip
+
+
+def batches(
+    x: Arrays, y: Mapping[str, np.ndarray], batch_size: int, seed: int | None
+) -> tf.data.Dataset:
+    """Returns batches of `(x, {task: y})`; shuffled anew in every epoch if a seed is given."""
+    tensors = tf.nest.map_structure(tf.convert_to_tensor, (x, dict(y)))
+    count = len(next(iter(y.values())))
+    # The whole data are in memory. Row numbers are shuffled and rows gathered a batch at a time:
+    # many times faster than slicing, shuffling and batching rows with many columns one by one.
+    numbers = tf.data.Dataset.range(count)
+    if seed is not None:
+        numbers = numbers.shuffle(count, seed=seed, reshuffle_each_iteration=True)
+
+    def gather(index: tf.Tensor) -> Any:
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), tensors)
+
+    return numbers.batch(batch_size).map(gather, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def plain_inputs(x: Arrays, name: str = "input") -> Any:
+    """Returns a `keras.Input` for an array, or `{name: keras.Input}` for a dictionary."""
+    if isinstance(x, dict):
+        return {key: plain_inputs(value, key) for key, value in x.items()}
+    dtype = "string" if x.dtype.kind in "OUS" else x.dtype.name
+    return keras.Input(x.shape[1:], name=name, dtype=dtype)
+
+
+def with_statistics(
+    targets: Mapping[str, Target], y: Mapping[str, np.ndarray]
+) -> dict[str, Target]:
+    """Returns the targets with mean and deviation of regressions, from the training labels."""
+    found = dict(targets)
+    for task, target in targets.items():
+        if target.kind == "regression" and target.mean is None:
+            values = y[task].reshape(len(y[task]), -1).astype("float64")
+            labelled = ~np.isnan(values)
+            if not labelled.any(axis=0).all():
+                raise ValueError(
+                    f"Task {task!r} has no labelled row in the training split. "
+                    "Give it labels or leave the task out."
+                )
+            deviation = np.nanstd(values, axis=0)
+            found[task] = replace(
+                target,
+                mean=tuple(float(number) for number in np.nanmean(values, axis=0)),
+                # A constant is left in its own units: nothing is divided by 0.
+                std=tuple(float(number) if number > 0 else 1.0 for number in deviation),
+            )
+    return found
+
+
+def fingerprint(parts: Mapping[str, tuple[Arrays, Mapping[str, np.ndarray]]], rows: Rows) -> str:
+    """Returns the SHA-256 of all arrays and of the row numbers of each part."""
+    digest = hashlib.sha256()
+    for part in sorted(parts):
+        x, y = parts[part]
+        named = {f"x/{key}": value for key, value in x.items()} if isinstance(x, dict) else {"x": x}
+        named |= {f"y/{key}": value for key, value in y.items()}
+        named["rows"] = np.asarray(rows[part], "int64")
+        for name in sorted(named):
+            array = named[name]
+            digest.update(f"{part}/{name}/{array.shape}/{array.dtype.kind}".encode())
+            if array.dtype.kind in "OUS":
+                for text in array.reshape(-1):
+                    digest.update(f"{len(str(text))}:{text}".encode())
+            else:
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Raises `ValueError` unless `batch_size` is a positive integer."""
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+        raise ValueError(f"`batch_size` must be a positive integer, not {batch_size!r}.")
