@@ -11,9 +11,9 @@ from typing import Any
 import keras
 from keras.src.trainers.compile_utils import get_loss as _get_loss
 from keras.src.trainers.compile_utils import get_metric as _get_metric
-from keras.src.utils.tracking import (
-    no_automatic_dependency_tracking as no_automatic_dependency_tracking,
-)
+from keras.src.utils import tracking
+
+untracked = tracking.no_automatic_dependency_tracking
 
 
 def resolve_loss(identifier: Any, y_true: Any = None, y_pred: Any = None) -> Any:

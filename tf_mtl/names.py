@@ -1,4 +1,4 @@
-"""Names that people type: checked early, with the valid choices and the nearest one in the error."""
+"""Names that people type: checked early; an error names the valid choices and the nearest one."""
 
 from __future__ import annotations
 

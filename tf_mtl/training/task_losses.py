@@ -28,12 +28,21 @@ class LossTerms(NamedTuple):
         divisor: Its sum over the replicas divides the sum of the totals; None for a plain sum.
         labelled: Number of labelled entries, a scalar, or None where none can be missing.
         size: Number of all entries, a scalar.
+        scope: Name scope of the loss.
     """
 
     total: tf.Tensor
     divisor: tf.Tensor | None
     labelled: tf.Tensor | None
     size: tf.Tensor
+    scope: str = ""
+
+    def value(self) -> tf.Tensor:
+        """Returns this replica's share of the loss of the global batch."""
+        if self.divisor is None:
+            return self.total
+        with tf.name_scope(self.scope):
+            return tf.math.divide_no_nan(self.total, self.divisor)
 
 
 class TaskLoss:
@@ -48,6 +57,7 @@ class TaskLoss:
         self.identifier = loss
         self.rule = rule
         self.loss: Any = None
+        self.unreduced: Any = None
 
     def terms(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> LossTerms:
         """Returns the loss of a batch on this replica.
@@ -58,12 +68,22 @@ class TaskLoss:
             sample_weight: `[B]`, or of the shape of the unreduced loss, or None. 0 is missing.
         """
         labels, labelled = self.rule.encode(tf.convert_to_tensor(y_true))
+        if labelled is not None and tf.executing_eagerly() and bool(tf.reduce_all(labelled)):
+            labelled = None
         if self.loss is None:
             self.loss = resolve_loss(self.identifier, labels, y_pred)
+            own_call = type(self.loss).__call__ is not keras.losses.Loss.__call__
+            self.unreduced = self.loss if own_call else self.loss.call
+        with tf.name_scope(self.loss.name) as scope:
+            return self._terms(labels, y_pred, labelled, sample_weight)._replace(scope=scope)
+
+    def _terms(
+        self, labels: tf.Tensor, y_pred: tf.Tensor, labelled: tf.Tensor | None, sample_weight: Any
+    ) -> LossTerms:
         mask = keras_mask(y_pred)
         labels = tf.cast(labels, self.loss.dtype)
         y_pred = tf.cast(y_pred, self.loss.dtype)
-        values = tf.convert_to_tensor(self.loss.call(labels, y_pred))
+        values = tf.convert_to_tensor(self.unreduced(labels, y_pred))
         if values.shape.rank == 0:
             return self._terms_of_scalar(values, labels, y_pred, labelled, sample_weight)
         if labelled is not None:
@@ -93,7 +113,7 @@ class TaskLoss:
         if not (several and averages_last_axis(self.loss)):
             return values, fit_rank(labelled, values)
         share = tf.cast(labelled, values.dtype)
-        single = self.loss.call(labels[..., None], y_pred[..., None]) * share
+        single = self.unreduced(labels[..., None], y_pred[..., None]) * share
         mean = tf.math.divide_no_nan(tf.reduce_sum(single, -1), tf.reduce_sum(share, -1))
         values = tf.where(tf.reduce_all(labelled, axis=-1), values, mean)
         return values, tf.reduce_any(labelled, axis=-1)
@@ -140,7 +160,7 @@ class TaskLoss:
             )
         number = count(labelled, row)
         kept = labelled | ~tf.reduce_any(labelled)  # an empty batch would have the loss NaN
-        value = self.loss.call(tf.boolean_mask(labels, kept), tf.boolean_mask(y_pred, kept))
+        value = self.unreduced(tf.boolean_mask(labels, kept), tf.boolean_mask(y_pred, kept))
         value = value * tf.cast(number > 0, value.dtype)
         if weight is not None:
             value = value * tf.math.divide_no_nan(tf.reduce_sum(weight), number)
@@ -187,12 +207,14 @@ class TaskLosses:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Returns the weighted sum of the tasks' losses, this replica's share of it."""
-        values = self.task_values(y_true, y_pred, sample_weight)
-        weighted = [
-            value * self.loss_weights[task] if task in self.loss_weights else value
-            for task, value in values.items()
-        ]
-        return sum(weighted) if weighted else None
+        # The scopes are those of Keras: TensorFlow sums the terms in the order of their names.
+        with tf.name_scope("compile_loss"):
+            values = self.task_values(y_true, y_pred, sample_weight)
+            weighted = [
+                value * self.loss_weights[task] if task in self.loss_weights else value
+                for task, value in values.items()
+            ]
+            return sum(weighted) if weighted else None
 
     def task_values(
         self, y_true: Any, y_pred: Mapping[str, Any], sample_weight: Any = None
@@ -208,6 +230,7 @@ class TaskLosses:
             sample_weight: None, weights for all tasks, or `{task: weights}` for any of them.
         """
         labels = as_task_dictionary(y_true, self.tasks, "labels")
+        outputs = as_task_dictionary(y_pred, self.tasks, "outputs")
         weights = (
             as_task_dictionary(sample_weight, self.tasks, "sample weights")
             if isinstance(sample_weight, (Mapping, list, tuple))
@@ -215,18 +238,15 @@ class TaskLosses:
         )
         present = [task for task in self.losses if labels.get(task) is not None]
         terms = {
-            task: self.losses[task].terms(labels[task], y_pred[task], weights.get(task))
+            task: self.losses[task].terms(labels[task], outputs[task], weights.get(task))
             for task in present
         }
-        terms = _over_replicas(terms)
-        values = {}
-        for task, term in terms.items():
-            value = term.total
-            if term.divisor is not None:
-                value = tf.math.divide_no_nan(value, term.divisor)
-            values[task] = value
-            if task in self.trackers:
-                self._track(task, value, term, y_pred[task].shape[0])
+        if num_replicas() > 1:
+            terms = _over_replicas(terms)
+        values = {task: term.value() for task, term in terms.items()}
+        for task in (task for task in values if task in self.trackers):
+            with tf.name_scope("displayed"):
+                self._track(task, values[task], terms[task], outputs[task].shape[0])
         return values
 
     def _track(self, task: str, value: tf.Tensor, term: LossTerms, batch: int | None) -> None:
@@ -257,8 +277,8 @@ def _over_replicas(terms: dict[str, LossTerms]) -> dict[str, LossTerms]:
     values = tf.stack([tf.cast(getattr(terms[task], field), tf.float32) for task, field in places])
     summed = tf.unstack(global_sum(values))
     for (task, field), value in zip(places, summed, strict=True):
-        value = tf.cast(value, terms[task].total.dtype)
-        terms[task] = terms[task]._replace(**{field: value})
+        same_dtype = tf.cast(value, terms[task].total.dtype)
+        terms[task] = terms[task]._replace(**{field: same_dtype})
     return terms
 
 

@@ -1,0 +1,19 @@
+"""Multi-task learning in Keras 3: one trunk, named heads, a plain `model.fit`.
+
+The package in the order of its pipeline:
+
+* `data`: sources → `tf.data` of `(x, {task: y})`
+* `trunks`: inputs → features, shared by all tasks or one tensor for each
+* `heads`: features → one named output, with its loss, metrics and label rule
+* `losses`, `metrics`: what Keras lacks
+* `training`: `MultiTaskModel` and `build_model`
+"""
+
+from . import data as data
+from . import heads as heads
+from . import losses as losses
+from . import metrics as metrics
+from . import trunks as trunks
+from .training import MultiTaskModel as MultiTaskModel
+from .training import build_model as build_model
+from .version import __version__ as __version__

@@ -1,0 +1,157 @@
+"""The arguments of `compile`, by task: checked, completed from the heads, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from ..heads import BaseHead, FloatLabels, LabelRule, rule_for_loss
+from ..keras_internals import resolve_loss
+from ..names import check_known
+
+
+def losses_by_task(
+    loss: Any, tasks: Sequence[str], heads: Mapping[str, BaseHead]
+) -> dict[str, Any]:
+    """Returns `{task: loss identifier}` for the tasks that have a loss.
+
+    Args:
+        loss: "auto" (what the heads bring), `{task: loss}`, or one loss for all tasks.
+        tasks: The outputs of the model.
+        heads: Those of them that end in a head of this package.
+
+    Raises:
+        ValueError: For a list, an unknown task, or "auto" where only some tasks have a head.
+    """
+    if isinstance(loss, str) and loss == "auto":
+        plain = [task for task in tasks if task not in heads]
+        if heads and plain:
+            raise ValueError(
+                f"loss='auto' takes the losses from the heads, but {_list(plain)} end in layers "
+                "that are no heads of tf_mtl. Wrap them, tf_mtl.heads.Head(layer, loss=...), or "
+                "pass loss={task: ...}."
+            )
+        return {task: heads[task].default_loss for task in tasks if task in heads}
+    loss = _one_as_dictionary(loss, tasks)
+    if isinstance(loss, Mapping):
+        check_known(loss, tasks, "task in `loss`:")
+        return {
+            task: heads[task].default_loss if _is_auto(value) and task in heads else value
+            for task, value in loss.items()
+            if value is not None
+        }
+    _refuse_list(loss, "loss", tasks)
+    return {} if loss is None else dict.fromkeys(tasks, loss)
+
+
+def metrics_by_task(
+    metrics: Any, tasks: Sequence[str], heads: Mapping[str, BaseHead], argument: str = "metrics"
+) -> dict[str, list[Any]]:
+    """Returns `{task: [metric identifier, ...]}`.
+
+    Args:
+        metrics: "auto" (what the heads bring), None, or `{task: metric or list of metrics}`.
+        tasks: The outputs of the model.
+        heads: Those of them that end in a head of this package.
+        argument: Name of the argument, for the messages.
+
+    Raises:
+        ValueError: For a list where there are several tasks, or an unknown task.
+    """
+    if metrics is None:
+        return {}
+    if isinstance(metrics, str) and metrics == "auto":
+        return {task: head.default_metrics for task, head in heads.items()}
+    if len(tasks) == 1 and not isinstance(metrics, Mapping):
+        metrics = {tasks[0]: keras.tree.flatten(metrics)}
+    if not isinstance(metrics, Mapping):
+        _refuse_list(metrics, argument, tasks)
+        raise ValueError(
+            f"Expected `{argument}` as a dictionary {{task: metrics}} with tasks from "
+            f"{_list(tasks)}, or 'auto'. Received: {metrics!r}."
+        )
+    check_known(metrics, tasks, f"task in `{argument}`:")
+    resolved: dict[str, list[Any]] = {}
+    for task, value in metrics.items():
+        if _is_auto(value) and task in heads:
+            resolved[task] = heads[task].default_metrics
+        elif value is not None:
+            resolved[task] = list(value) if isinstance(value, (list, tuple)) else [value]
+    return resolved
+
+
+def static_weights(loss_weights: Any, tasks: Sequence[str]) -> dict[str, float]:
+    """Returns `{task: weight}` for the tasks whose loss is multiplied by a number.
+
+    Args:
+        loss_weights: None, or `{task: number}` for any of the tasks (a Keras variable is
+            a number that may change). A bare number is allowed for a single task.
+        tasks: The outputs of the model.
+
+    Raises:
+        ValueError: For a list, an unknown task, or a weight that is no number.
+    """
+    if loss_weights is None:
+        return {}
+    loss_weights = _one_as_dictionary(loss_weights, tasks)
+    if isinstance(loss_weights, (int, float)) and len(tasks) == 1:
+        loss_weights = {tasks[0]: loss_weights}
+    _refuse_list(loss_weights, "loss_weights", tasks)
+    if not isinstance(loss_weights, Mapping):
+        raise ValueError(
+            "Expected `loss_weights` as None or a dictionary {task: number}. "
+            f"Received: {loss_weights!r}."
+        )
+    check_known(loss_weights, tasks, "task in `loss_weights`:")
+    for task, value in loss_weights.items():
+        if isinstance(value, (str, bytes, bool)) or not hasattr(value, "__float__"):
+            raise ValueError(
+                f"The loss weight of task {task!r} must be a number. Received: {value!r}."
+            )
+    return dict(loss_weights)
+
+
+def rules_by_task(
+    losses: Mapping[str, Any], tasks: Sequence[str], heads: Mapping[str, BaseHead]
+) -> dict[str, LabelRule]:
+    """Returns `{task: rule}`: the head's rule, or what the loss asks for."""
+    rules: dict[str, LabelRule] = {}
+    for task in tasks:
+        if task in heads:
+            rules[task] = heads[task].label_rule
+        elif task in losses and not _names_crossentropy(losses[task]):
+            rules[task] = rule_for_loss(resolve_loss(losses[task]))
+        else:
+            rules[task] = FloatLabels()
+    return rules
+
+
+def _names_crossentropy(loss: Any) -> bool:
+    """Whether Keras will choose among its cross-entropies by the shapes of the labels."""
+    return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _one_as_dictionary(value: Any, tasks: Sequence[str]) -> Any:
+    """Lets a model with one task take a list of one, as Keras does."""
+    if len(tasks) == 1 and isinstance(value, (list, tuple)) and len(value) == 1:
+        return {tasks[0]: value[0]}
+    return value
+
+
+def _refuse_list(value: Any, argument: str, tasks: Sequence[str]) -> None:
+    if isinstance(value, (list, tuple)):
+        raise ValueError(
+            f"`{argument}` is a {type(value).__name__}, but the outputs are a dictionary: a list "
+            "would be matched by the sorted names, not by your order. Pass "
+            f"{argument}={{task: ...}} with tasks from {_list(tasks)}."
+        )
+
+
+def _list(tasks: Sequence[str]) -> str:
+    return ", ".join(repr(task) for task in tasks)

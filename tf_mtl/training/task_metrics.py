@@ -1,0 +1,192 @@
+"""The metrics of all tasks, over labelled entries only, under the names that Keras gives."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ..heads import LabelRule
+from ..keras_internals import resolve_metric
+from ..metrics import counts_elements
+from .labelled import both, fit_rank, fit_weight_rank
+from .task_losses import as_task_dictionary
+
+
+class TaskMetrics(keras.metrics.Metric):
+    """All tasks' metrics, in the place where Keras keeps its compiled metrics.
+
+    Args:
+        metrics: `{task: [identifier, ...]}`, evaluated without sample weights.
+        weighted_metrics: `{task: [identifier, ...]}`, evaluated with sample weights.
+        rules: `{task: rule}` for all tasks: which labels are missing.
+        tasks: All outputs of the model, in the order of the logs.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, Sequence[Any]],
+        weighted_metrics: Mapping[str, Sequence[Any]],
+        rules: Mapping[str, LabelRule],
+        tasks: Sequence[str],
+    ) -> None:
+        super().__init__(name="compile_metrics")
+        self.identifiers = {task: list(metrics.get(task, ())) for task in tasks}
+        self.weighted_identifiers = {task: list(weighted_metrics.get(task, ())) for task in tasks}
+        self.rules = dict(rules)
+        self.tasks = list(tasks)
+        self.resolved: dict[str, list[tuple[keras.Metric, bool]]] = {}
+
+    @property
+    def built(self) -> bool:
+        """Whether the metrics of every task that has any exist."""
+        return all(
+            task in self.resolved
+            for task in self.tasks
+            if self.identifiers[task] or self.weighted_identifiers[task]
+        )
+
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        """The metrics of all tasks."""
+        return [metric for pairs in self.resolved.values() for metric, _ in pairs]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def build_task(self, task: str, y_true: Any, y_pred: Any) -> None:
+        """Creates the metrics of a task; "accuracy" needs the shapes to tell its kind."""
+        if task not in self.resolved:
+            self.resolved[task] = [
+                (resolve_metric(identifier, y_true, y_pred), weighted)
+                for identifiers, weighted in (
+                    (self.identifiers[task], False),
+                    (self.weighted_identifiers[task], True),
+                )
+                for identifier in identifiers
+            ]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts a batch.
+
+        Args:
+            y_true: `{task: labels}` for any of the tasks.
+            y_pred: `{task: output}`.
+            sample_weight: None, weights for all tasks, or `{task: weights}` for any of them.
+        """
+        labels = as_task_dictionary(y_true, self.tasks, "labels")
+        outputs = as_task_dictionary(y_pred, self.tasks, "outputs")
+        weights = (
+            as_task_dictionary(sample_weight, self.tasks, "sample weights")
+            if isinstance(sample_weight, (Mapping, list, tuple))
+            else dict.fromkeys(self.tasks, sample_weight)
+        )
+        for task in self.tasks:
+            if labels.get(task) is None:
+                continue
+            encoded, labelled = self.rules[task].encode(tf.convert_to_tensor(labels[task]))
+            self.build_task(task, encoded, outputs[task])
+            for metric, weighted in self.resolved[task]:
+                _update(metric, encoded, outputs[task], labelled, weights.get(task), weighted)
+
+    def named(self) -> list[tuple[str, str, keras.Metric]]:
+        """Returns `(log name, task, metric)` of every metric, named as Keras does."""
+        found: list[tuple[str, str, keras.Metric]] = []
+        uses: dict[str, int] = {}
+        for weighted in (False, True):
+            for task in self.tasks:
+                prefix = f"{task}_" if len(self.tasks) > 1 else ""
+                for metric, is_weighted in self.resolved.get(task, ()):
+                    if is_weighted is weighted:
+                        name = _free_name(prefix, metric.name, weighted, uses)
+                        found.append((name, task, metric))
+        return found
+
+    def result(self) -> dict[str, Any]:
+        """Returns `{log name: value}`."""
+        return {name: metric.result() for name, _, metric in self.named()}
+
+    def reset_state(self) -> None:
+        """Starts all metrics anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+
+def _free_name(prefix: str, name: str, weighted: bool, uses: dict[str, int]) -> str:
+    """Returns a log name that is not taken, by the rules of Keras' own compiled metrics."""
+    full = prefix + name
+    if full in uses and weighted:
+        full = f"{prefix}weighted_{name}"
+    if full not in uses:
+        uses[full] = 1
+        return full
+    uses[full] += 1
+    return f"{full}_{uses[full] - 1}"
+
+
+def _update(
+    metric: keras.Metric,
+    labels: tf.Tensor,
+    output: tf.Tensor,
+    labelled: tf.Tensor | None,
+    sample_weight: Any,
+    weighted: bool,
+) -> None:
+    """Counts one task's labelled entries in one metric."""
+    row = output[..., 0] if output.shape.rank > 1 else output  # metrics take weights of this shape
+    weight = None
+    if sample_weight is not None:
+        given = fit_weight_rank(tf.cast(sample_weight, metric.dtype), row)
+        weight = given if weighted else None
+        if given.shape.rank == row.shape.rank:
+            known = given != 0
+            if labelled is not None and labelled.shape.rank > row.shape.rank:
+                known = known[..., None]
+            labelled = both(labelled, known)
+    if labelled is None:
+        _call(metric, labels, output, weight)
+    elif labelled.shape.rank == row.shape.rank + 1 and labelled.shape[-1] != 1:
+        _update_partial(metric, labels, output, labelled, weight)
+    else:
+        _call_masked(metric, labels, output, fit_rank(labelled, row), weight)
+
+
+def _update_partial(
+    metric: keras.Metric, labels: tf.Tensor, output: tf.Tensor, labelled: tf.Tensor, weight: Any
+) -> None:
+    """Counts rows of several labels, any of which may be missing."""
+    complete = tf.reduce_all(labelled, axis=-1)
+    if not counts_elements(metric):
+        _call_masked(metric, labels, output, complete, weight)
+        return
+    share = tf.cast(labelled, metric.dtype)
+    if weight is not None:
+        share = share * weight[..., None]
+    elements = [tf.reshape(values, [-1, 1]) for values in (labels, output)]
+    tf.cond(
+        tf.reduce_all(complete == tf.reduce_any(labelled, axis=-1)),
+        lambda: _call_masked(metric, labels, output, complete, weight),
+        lambda: _call(metric, *elements, tf.reshape(share, [-1])),
+    )
+
+
+def _call(metric: keras.Metric, labels: Any, output: Any, weight: Any) -> None:
+    if weight is None:
+        metric.update_state(labels, output)
+    else:
+        metric.update_state(labels, output, sample_weight=weight)
+
+
+def _call_masked(
+    metric: keras.Metric, labels: Any, output: Any, labelled: tf.Tensor, weight: Any
+) -> None:
+    if "sample_weight" not in inspect.signature(metric.update_state).parameters:
+        metric.update_state(tf.boolean_mask(labels, labelled), tf.boolean_mask(output, labelled))
+        return
+    share = tf.cast(labelled, metric.dtype)
+    _call(metric, labels, output, share if weight is None else weight * share)

@@ -1,0 +1,102 @@
+"""A small convolutional network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .body import Body
+
+
+class CNN(Body):
+    """Convolutions with pooling, then dense layers.
+
+    Each stage is a convolution (3 × 3, same padding), its activation and max pooling by 2, as long
+    as the image has at least two pixels left.
+
+    Args:
+        filters: Number of filters of each stage, at least one stage.
+        units: Widths of the dense layers behind; empty for global average pooling.
+        kernel_size: Side of the convolutions in pixels.
+        activation: Keras activation of every layer.
+        dropout: Share of units dropped before each dense layer, from 0 to below 1.
+
+    Raises:
+        ValueError: If there is no stage, `dropout` is outside its range, or the input is no image.
+
+    >>> CNN([16, 32], units=[64])(keras.Input((8, 8, 1))).shape
+    (None, 64)
+    """
+
+    def __init__(
+        self,
+        filters: Sequence[int] = (32, 64),
+        units: Sequence[int] = (128,),
+        kernel_size: int = 3,
+        activation: str = "relu",
+        dropout: float = 0.0,
+    ) -> None:
+        if not filters or any(number < 1 for number in filters):
+            raise ValueError(
+                "CNN needs `filters` as a list of numbers of at least 1. "
+                f"Received: filters={filters}."
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                f"`dropout` must lie in [0, 1). Received: dropout={dropout}. "
+                "It is the share of units that is dropped."
+            )
+        self.filters = list(filters)
+        self.units = list(units)
+        self.kernel_size = kernel_size
+        self.activation = activation
+        self.dropout = dropout
+
+    def __call__(self, inputs: Any, name: str | None = None) -> Any:
+        """Returns features `[B, units[-1]]` of an image `[B, height, width, channels]`.
+
+        Args:
+            inputs: Keras tensor.
+            name: Prefix of the layers' names.
+        """
+        name = name or "cnn"
+        if not isinstance(inputs, keras.KerasTensor) or len(inputs.shape) != 4:
+            shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), inputs)
+            raise ValueError(
+                "CNN expects one image [B, height, width, channels]. Received the shape "
+                f"{shapes}. Add the axis of channels, or use MLP for inputs that are no images."
+            )
+        features = inputs
+        for i, number in enumerate(self.filters):
+            features = keras.layers.Conv2D(
+                number,
+                self.kernel_size,
+                padding="same",
+                activation=self.activation,
+                name=f"{name}_convolution_{i}",
+            )(features)
+            if all(side is None or side >= 2 for side in features.shape[1:3]):
+                features = keras.layers.MaxPooling2D(name=f"{name}_pooling_{i}")(features)
+        if not self.units or None in features.shape[1:3]:
+            features = keras.layers.GlobalAveragePooling2D(name=f"{name}_average")(features)
+        else:
+            features = keras.layers.Flatten(name=f"{name}_flatten")(features)
+        for i, width in enumerate(self.units):
+            if self.dropout:
+                features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
+            features = keras.layers.Dense(
+                width, activation=self.activation, name=f"{name}_dense_{i}"
+            )(features)
+        return features
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {
+            "filters": self.filters,
+            "units": self.units,
+            "kernel_size": self.kernel_size,
+            "activation": self.activation,
+            "dropout": self.dropout,
+        }

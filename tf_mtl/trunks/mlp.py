@@ -1,0 +1,98 @@
+"""A stack of dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .body import Body
+
+
+class MLP(Body):
+    """Dense layers, each with an activation and, if asked for, batch normalisation and dropout.
+
+    Args:
+        units: Width of each layer, at least one.
+        activation: Keras activation of every layer.
+        dropout: Share of units dropped after each layer, from 0 to below 1.
+        normalization: Whether each layer is followed by batch normalisation.
+        regularizer: Keras regulariser of the kernels, by name, or None.
+
+    Raises:
+        ValueError: If there is no layer, a width below 1, or `dropout` outside its range.
+
+    >>> inputs = keras.Input((8, 8, 1))
+    >>> MLP([64, 32])(inputs).shape
+    (None, 32)
+    """
+
+    def __init__(
+        self,
+        units: Sequence[int] = (64, 64),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        normalization: bool = False,
+        regularizer: Any = None,
+    ) -> None:
+        if isinstance(units, int):
+            units = [units]
+        if not units or any(width < 1 for width in units):
+            raise ValueError(
+                f"MLP needs `units` as a list of widths of at least 1. Received: units={units}."
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                f"`dropout` must lie in [0, 1). Received: dropout={dropout}. "
+                "It is the share of units that is dropped."
+            )
+        self.units = list(units)
+        self.activation = activation
+        self.dropout = dropout
+        self.normalization = normalization
+        self.regularizer = regularizer
+
+    def __call__(self, inputs: Any, name: str | None = None) -> Any:
+        """Returns features `[B, units[-1]]`; several inputs are flattened and joined.
+
+        Args:
+            inputs: Keras tensor, or a dictionary or list of them.
+            name: Prefix of the layers' names.
+        """
+        name = name or "mlp"
+        features = _flat(inputs, name)
+        for i, width in enumerate(self.units):
+            features = keras.layers.Dense(
+                width, kernel_regularizer=self.regularizer, name=f"{name}_dense_{i}"
+            )(features)
+            if self.normalization:
+                features = keras.layers.BatchNormalization(name=f"{name}_normalization_{i}")(
+                    features
+                )
+            features = keras.layers.Activation(self.activation, name=f"{name}_activation_{i}")(
+                features
+            )
+            if self.dropout:
+                features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
+        return features
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {
+            "units": self.units,
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "normalization": self.normalization,
+            "regularizer": self.regularizer,
+        }
+
+
+def _flat(inputs: Any, name: str) -> Any:
+    tensors = [
+        tensor if len(tensor.shape) == 2 else keras.layers.Flatten()(tensor)
+        for tensor in keras.tree.flatten(inputs)
+    ]
+    if len(tensors) == 1:
+        return tensors[0]
+    return keras.layers.Concatenate(name=f"{name}_inputs")(tensors)
