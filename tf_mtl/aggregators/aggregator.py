@@ -1,0 +1,204 @@
+"""The slot after differentiation: T gradients of the shared variables in, one out."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+WRT = ("parameters", "features")
+GROUPS = ("all", "layer")
+
+
+class Aggregator(keras.layers.Layer, abc.ABC):
+    """Maps the gradients of T losses, a Jacobian `[T, n]`, to the one that is followed.
+
+    A zero row is an absent task: the others get what they would get without it. State (moving
+    averages, counters, previous weights) lives in non-trainable weights of this layer, so that
+    saving and several replicas work; every replica must call with the same, reduced, inputs.
+
+    Args:
+        wrt: `"parameters"`, the gradients at the shared variables (exact), or `"features"`, those
+            at the shared features (an approximation), only for methods that can be told from
+            inner products.
+        every: solve for the weights at each k-th step only and keep them in between, or `"auto"`:
+            double the distance between solves while the weights stay put, halve it when they move.
+        groups: aggregate the parameters of `"all"` layers as one vector, or each `"layer"` by
+            itself (with its own state).
+        name: name of the layer.
+    """
+
+    built: bool
+
+    def __init__(
+        self,
+        wrt: str = "parameters",
+        every: int | str = 1,
+        groups: str = "all",
+        name: str | None = None,
+        **layer_options: Any,
+    ) -> None:
+        check_choice("wrt", wrt, WRT)
+        check_choice("groups", groups, GROUPS)
+        _check_every(every)
+        # Rows arrive in their own dtype, and state is float32 under any global policy.
+        options = {"dtype": "float32", **layer_options, "autocast": False, "trainable": False}
+        super().__init__(name=name, **options)
+        self.wrt = wrt
+        self.every = every
+        self.groups = groups
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        config = super().get_config()
+        config.pop("trainable", None)
+        return {**config, "wrt": self.wrt, "every": self.every, "groups": self.groups}
+
+    def build(self, jacobian_shape: Any) -> None:
+        """Creates the state.
+
+        Args:
+            jacobian_shape: `(T, n)`, a list of the shapes `(T, n_i)` of its blocks, or, with
+                `groups="layer"`, a list with such a list for each layer.
+        """
+        if self.built:
+            return
+        shapes = jacobian_shape if _depth(jacobian_shape) > 1 else [jacobian_shape]
+        if self.groups == "layer":
+            self._build_layers(shapes)
+        else:
+            self._build_state(int(shapes[0][0]), [shape[1] for shape in shapes])
+        self.built = True
+
+    def call(self, jacobian: Any, losses: Any = None) -> Any:
+        """Returns the gradient `[n]` to follow for a Jacobian `[T, n]` of any float dtype."""
+        return self.aggregate([jacobian], losses)[0]
+
+    def aggregate(
+        self,
+        blocks: Sequence[Any],
+        losses: Any = None,
+        gramian: Any = None,
+        layers: Sequence[int] | None = None,
+    ) -> list[Any]:
+        """Returns the gradient in blocks, as the Jacobian is given: it is never concatenated.
+
+        Args:
+            blocks: list of `[T, n_i]` tensors, one for each shared variable.
+            losses: `[T]` losses, for the methods that use them.
+            gramian: `[T, T]` of the rows where it is known already (with `groups="layer"`, a list
+                with one for each layer).
+            layers: with `groups="layer"`, the number of its layer for each block (default: each
+                block is a layer).
+        """
+        blocks = [tf.convert_to_tensor(block) for block in blocks]
+        shapes = [tuple(block.shape) for block in blocks]
+        if self.groups == "layer":
+            numbers = list(range(len(blocks)) if layers is None else layers)
+            members = [
+                [i for i, number in enumerate(numbers) if number == layer]
+                for layer in sorted(set(numbers))
+            ]
+            self.build([[shapes[i] for i in member] for member in members])
+            return self._aggregate_layers(blocks, losses, gramian, members)
+        self.build(shapes)
+        state = self.read_state()
+        gradient = self._aggregate(blocks, losses, gramian, state)
+        self._finish(state)
+        return gradient
+
+    def read_state(self) -> dict[str, Any]:
+        """Returns the state as tensors, for solving without a variable in sight."""
+        return {key: tf.convert_to_tensor(variable) for key, variable in self._state.items()}
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Writes the state back, save what is not finite: a step that overflowed is skipped."""
+        for key, variable in self._state.items():
+            value = tf.cast(state[key], variable.dtype)
+            if value.dtype.is_floating:
+                finite = tf.reduce_all(tf.math.is_finite(value))
+                value = tf.where(finite, value, tf.convert_to_tensor(variable))
+            variable.assign(value)
+
+    @abc.abstractmethod
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+        """Returns the gradient's blocks; puts new values of the state into `state`."""
+
+    def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
+        """Returns what a method remembers, as first values: a hook, to be extended."""
+        return {"step": np.zeros((), "int64")}
+
+    def _finish(self, state: dict[str, Any]) -> None:
+        state["step"] += 1
+        self.write_state(state)
+
+    def _build_state(self, tasks: int, sizes: list[Any]) -> None:
+        self._state = {
+            key: self.add_weight(
+                shape=first.shape,
+                dtype=str(first.dtype),
+                initializer=_constant(first),
+                trainable=False,
+                autocast=False,
+                aggregation="mean" if first.dtype.kind == "f" else "only_first_replica",
+                name=key,
+            )
+            for key, first in self._first_state(tasks, sizes).items()
+        }
+
+    def _build_layers(self, shapes: Sequence[Any]) -> None:
+        config = {**self.get_config(), "groups": "all"}
+        self._parts = [
+            type(self).from_config({**config, "name": f"{self.name}_{k}"})
+            for k in range(len(shapes))
+        ]
+        for part, shape in zip(self._parts, shapes, strict=True):
+            part.build(shape)
+
+    def _aggregate_layers(
+        self, blocks: list[Any], losses: Any, gramians: Any, members: list[list[int]]
+    ) -> list[Any]:
+        gradient: dict[int, Any] = {}
+        for k, (part, member) in enumerate(zip(self._parts, members, strict=True)):
+            gramian = None if gramians is None else gramians[k]
+            answer = part.aggregate([blocks[i] for i in member], losses, gramian)
+            gradient.update(zip(member, answer, strict=True))
+        return [gradient[i] for i in range(len(blocks))]
+
+
+def check_choice(argument: str, value: object, choices: Sequence[str]) -> None:
+    """Raises `ValueError` unless the value of a constructor's argument is one of `choices`."""
+    if value not in choices:
+        expected = " or ".join(map(repr, choices))
+        raise ValueError(f"`{argument}` must be {expected}. Received: {argument}={value!r}.")
+
+
+def needed(losses: Any, aggregator: Aggregator) -> Any:
+    """Returns the losses, or raises where an aggregator that uses them was not given any."""
+    if losses is None:
+        raise ValueError(
+            f"{type(aggregator).__name__} with these settings needs the tasks' losses: call "
+            "`aggregator(jacobian, losses)` with a tensor of shape [T]."
+        )
+    return tf.convert_to_tensor(losses)
+
+
+def _check_every(every: object) -> None:
+    whole = isinstance(every, int) and not isinstance(every, bool) and every >= 1
+    if not whole and every != "auto":
+        raise ValueError(
+            "`every` must be a whole number of steps, 1 or more, or 'auto'. "
+            f"Received: every={every!r}. Use every=1 to solve at each step."
+        )
+
+
+def _depth(shape: Any) -> int:
+    return 1 + _depth(shape[0]) if isinstance(shape, list | tuple) else 0
+
+
+def _constant(value: np.ndarray) -> Any:
+    return lambda shape, dtype=None: tf.constant(value, dtype)

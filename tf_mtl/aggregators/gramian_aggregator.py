@@ -1,0 +1,133 @@
+"""Aggregators that weigh the rows, and can tell the weights from inner products alone."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_mtl.aggregators.aggregator import Aggregator
+from tf_mtl.aggregators.gramian import Rows, combine, divide, from_blocks, from_gramian, is_small
+
+# With every="auto", weights have moved when their shares (|w| / Σ|w|) differ by more than this in
+# total variation; at most so many steps pass between two solves.
+TOLERANCE, LONGEST = 0.1, 32
+
+
+class GramianAggregator(Aggregator):
+    """An aggregator whose answer is Σ_t w_t row_t, with weights told from the Gramian J Jᵀ.
+
+    Only these can work on the gradients at the shared features (`wrt="features"`) and keep their
+    weights for some steps (`every`). A method defines `_solve`.
+    """
+
+    def weights(self, gramian: Any, losses: Any = None) -> Any:
+        """Returns the weights `[T]` of the rows with the Gramian `[T, T]`, in the Gramian's dtype.
+
+        They are solved for in float64. The call counts as a step of a method with a state.
+        """
+        gramian = tf.convert_to_tensor(gramian)
+        self.build((gramian.shape[0], None))
+        state = self.read_state()
+        weights = self._scheduled(
+            lambda state: self._solve(from_gramian(gramian), losses, state), state
+        )
+        self._finish(state)
+        return tf.cast(weights, gramian.dtype)
+
+    def due(self) -> Any:
+        """Returns whether the next step has to solve for its weights (a bool tensor)."""
+        return tf.constant(True) if self.every == 1 else self.read_state()["wait"] <= 0
+
+    def skip(self) -> Any:
+        """Counts a step for which weights were not `due` and returns the last ones, `[T]`."""
+        state = self.read_state()
+        state["wait"] -= 1
+        self._finish(state)
+        return state["weights"]
+
+    @abc.abstractmethod
+    def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
+        """Returns the weights `[T]` float64; puts new values of the state into `state`."""
+
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+        if self.every == 1:
+            rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
+            return combine(blocks, self._careful(rows, blocks, losses, gramian, state), rows)
+
+        def solve(state: dict[str, Any]) -> Any:
+            rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
+            return self._careful(rows, blocks, losses, gramian, state)
+
+        return combine(blocks, self._scheduled(solve, state))
+
+    def _careful(
+        self, rows: Rows, blocks: Sequence[Any], losses: Any, gramian: Any, state: dict[str, Any]
+    ) -> Any:
+        """Solves, and once more with float64 products where the rows of a large J cancel."""
+        before = dict(state)
+        weights = self._solve(rows, losses, state)
+        if gramian is not None or is_small(blocks):
+            return weights
+
+        def again(state: dict[str, Any]) -> Any:
+            return self._solve(from_blocks(blocks, exact=True), losses, state)
+
+        return _either(rows.cancels(weights), again, before, (weights, dict(state)), state)
+
+    def _scheduled(self, solve: Callable[[dict[str, Any]], Any], state: dict[str, Any]) -> Any:
+        """Returns solved weights where they are due, else the last ones."""
+        if self.every == 1:
+            return solve(state)
+        last = tf.cast(state["weights"], tf.float64)
+
+        def solved(state: dict[str, Any]) -> Any:
+            weights = solve(state)
+            present = tf.cast(tf.not_equal(weights, 0.0), tf.float64)
+            moved = 0.5 * tf.reduce_sum(tf.abs(_shares(weights) - _shares(last * present)))
+            if self.every == "auto":
+                longer = tf.minimum(2 * state["interval"], LONGEST)
+                shorter = tf.maximum(state["interval"] // 2, 1)
+                state["interval"] = tf.where(moved <= TOLERANCE, longer, shorter)
+            state["weights"] = tf.cast(tf.where(present > 0, weights, last), tf.float32)
+            state["wait"] = state["interval"] - 1
+            return weights
+
+        kept = {**state, "wait": state["wait"] - 1}
+        return _either(state["wait"] <= 0, solved, dict(state), (last, kept), state)
+
+    def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
+        first = super()._first_state(tasks, sizes)
+        if self.every == 1:
+            return first
+        interval = 1 if self.every == "auto" else self.every
+        return {
+            **first,
+            "wait": np.zeros((), "int64"),
+            "interval": np.array(interval, "int64"),
+            "weights": np.ones(tasks, "float32"),
+        }
+
+
+def _shares(weights: Any) -> Any:
+    return divide(tf.abs(weights), tf.reduce_sum(tf.abs(weights)))
+
+
+def _either(
+    condition: Any,
+    solve: Callable[[dict[str, Any]], Any],
+    before: dict[str, Any],
+    otherwise: tuple[Any, dict[str, Any]],
+    state: dict[str, Any],
+) -> Any:
+    """Returns `solve(before)` or the weights of `otherwise`; `state` becomes that branch's."""
+
+    def first() -> tuple[Any, dict[str, Any]]:
+        return solve(before), before
+
+    weights, after = tf.cond(condition, first, lambda: otherwise)
+    state.update(after)
+    return weights

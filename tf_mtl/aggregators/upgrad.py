@@ -1,0 +1,50 @@
+"""UPGrad: each gradient projected onto the cone where nobody is harmed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_mtl.aggregators.gramian import Rows
+from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.aggregators.nonnegative import solve_nonnegative
+from tf_mtl.aggregators.preference import check_preference, preferred
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class UPGrad(GramianAggregator):
+    """Projects each gradient onto the dual cone of all of them, and averages the projections.
+
+    The dual cone is {d : g_i · d ≥ 0 for all i}: no step along the answer harms a task, and each
+    task's influence grows linearly with its gradient. The projection of g_i is Jᵀ(e_i + x), x ≥ 0
+    minimising ‖Jᵀ(e_i + x)‖.
+
+    Reference: Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024
+    (arXiv 2406.16232), section 3. Unlike their code, nothing is added to the Gramian and the
+    programme is solved exactly, so that the answer never conflicts at any ratio of norms. Rows
+    that oppose each other exactly give zero.
+
+    Args:
+        preference: weights of the projections (default: the mean over the present tasks).
+        **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
+
+    >>> UPGrad()(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]])).numpy().round(4)
+    array([0.2924, 1.9006, 1.9006], dtype=float32)
+    """
+
+    def __init__(self, preference: Sequence[float] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.preference = check_preference(preference)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "preference": self.preference}
+
+    def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
+        # Projecting the unit rows is projecting the rows: the cone knows no lengths.
+        x, _ = solve_nonnegative(rows.cosines, rows.cosines, rows.precision)
+        shares = preferred(self.preference, rows, 1.0 / rows.count)
+        return shares + tf.linalg.matvec(x, shares * rows.lengths, transpose_a=True) / rows.lengths
