@@ -4,8 +4,18 @@ Every loader returns `Splits`: it unpacks as `train, valid, test` and knows the 
 preprocessing that becomes part of the model, and what each task's labels are.
 """
 
-from tf_mtl.data.partition import split as split
-from tf_mtl.data.registry import load as load
-from tf_mtl.data.registry import names as names
-from tf_mtl.data.splits import Splits as Splits
-from tf_mtl.data.targets import Target as Target
+from .arrays import from_npz as from_npz
+from .arrays import from_numpy as from_numpy
+from .calendar import CalendarFeatures as CalendarFeatures
+from .columns import inputs_from_dataframe as inputs_from_dataframe
+from .csv_file import from_csv as from_csv
+from .csv_file import read_csv as read_csv
+from .encoding import Encoding as Encoding
+from .intervals import Intervals as Intervals
+from .missing import FillMissing as FillMissing
+from .partition import split as split
+from .registry import load as load
+from .registry import names as names
+from .splits import Splits as Splits
+from .table import from_dataframe as from_dataframe
+from .targets import Target as Target

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import keras
 
-from tf_mtl.data.partition import split
-from tf_mtl.data.splits import Splits, build_splits
-from tf_mtl.data.targets import Target
+from .partition import split
+from .splits import Splits, build_splits
+from .targets import Target
 
 
 def load_digits(
@@ -19,7 +19,7 @@ def load_digits(
     The images come with scikit-learn, so no network is needed. Tasks: `digit` (10 classes),
     `odd` (binary) and `ink` (regression: mean brightness of the image, 0 to 1).
 
-    Arguments:
+    Args:
         batch_size: rows in a batch.
         seed: split, and order of the training rows.
         fractions: share of training, validation and test, stratified by digit.

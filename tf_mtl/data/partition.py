@@ -20,7 +20,7 @@ def split(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Splits row numbers into training, validation and test rows.
 
-    Arguments:
+    Args:
         rows: number of rows.
         fractions: share of training, validation and test; they sum to 1.
         seed: the same seed gives the same split.

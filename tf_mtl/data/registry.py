@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tf_mtl.data.digits import load_digits
-from tf_mtl.data.splits import Splits
-from tf_mtl.names import check_known
+from ..names import check_known
+from .digits import load_digits
+from .splits import Splits
 
 _LOADERS = {"digits": load_digits}
 
@@ -14,7 +14,7 @@ _LOADERS = {"digits": load_digits}
 def load(name: str, batch_size: int = 64, seed: int = 0, **options: Any) -> Splits:
     """Loads an embedded data set by name, split into training, validation and test.
 
-    Arguments:
+    Args:
         name: one of `names()`.
         batch_size: rows in a batch.
         seed: split, and order of the training rows; the same seed gives the same batches.

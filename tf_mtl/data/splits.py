@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.data.targets import Target
+from .targets import Target
 
 Arrays = np.ndarray | dict[str, np.ndarray]
 Rows = Mapping[str, np.ndarray]
@@ -25,7 +25,7 @@ class Splits:
     are shuffled anew in every epoch, reproducibly by seed; validation and test rows keep their
     order.
 
-    Arguments:
+    Args:
         train: training data, a `tf.data.Dataset`.
         valid: validation data.
         test: test data.
@@ -57,7 +57,7 @@ class Splits:
 
         A resumed run calls it once to see the rows in the order of the run that was interrupted.
 
-        Arguments:
+        Args:
             epochs: number of epochs already trained.
         """
         for _ in range(epochs):
@@ -77,7 +77,7 @@ def build_splits(
 ) -> Splits:
     """Makes `Splits` of arrays in memory.
 
-    Arguments:
+    Args:
         parts: `{"train" | "valid" | "test": (x, {task: y})}`.
         targets: `{task: Target}`; mean and deviation of regressions are filled in here.
         rows: row numbers of each part in the source, for the fingerprint.

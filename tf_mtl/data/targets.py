@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tf_mtl.names import check_known
+from ..names import check_known
 
 KINDS = ("classification", "binary", "multilabel", "regression")
 
@@ -22,7 +22,7 @@ class Target:
 
     A missing label is -1 where the labels are classes and NaN in a regression.
 
-    Arguments:
+    Args:
         kind: one of the four kinds above.
         num_classes: number of classes; 2 if binary, None if multilabel or a regression.
         class_names: the classes in order, or the labels of a multilabel task.

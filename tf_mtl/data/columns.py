@@ -1,0 +1,193 @@
+"""Columns of a table → arrays that the model's inputs take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..names import check_known, unknown_name
+from .encoding import Encoding
+from .identifiers import identifier, identifiers
+from .target_columns import as_text
+
+DAYS = "_days"
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+# A column of text with at least this share of numbers is taken for numbers with stray cells.
+_MOSTLY = 0.9
+
+
+def input_kinds(frame: Any, encoding: Encoding, source: str) -> dict[str, str]:
+    """Returns `{column: "number" | "category" | "date"}`.
+
+    Raises:
+        ValueError: For a column whose type cannot be an input, or that is almost numeric.
+    """
+    check_known(encoding.categorical, frame.columns, f"categorical column of {source}")
+    check_known(encoding.dates, frame.columns, f"date column of {source}")
+    return {
+        column: (
+            "category" if column in encoding.categorical
+            else "date" if column in encoding.dates
+            else _kind(frame[column], f"Column {column!r} of {source}")
+        )
+        for column in frame.columns
+    }  # fmt: skip
+
+
+def _kind(series: Any, what: str) -> str:
+    import pandas as pd
+
+    if series.dtype.kind in "biuf":
+        return "number"
+    if series.dtype.kind == "M" or isinstance(series.dtype, pd.DatetimeTZDtype):
+        return "date"
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return "category"
+    values = series.dropna().unique()
+    odd = [value for value in values if not isinstance(value, (str, bool, int, float))]
+    if odd or series.dtype.kind not in "OUT":
+        shown = f"{type(odd[0]).__name__} {odd[0]!r}" if odd else f"dtype {series.dtype}"
+        raise ValueError(
+            f"{what} holds {shown}. Inputs are numbers, bools, text, categories or dates: convert "
+            "the column, or leave it out with `ignore`."
+        )
+    if not any(isinstance(value, str) for value in values):
+        return "number"
+    if all(_ISO_DATE.fullmatch(str(value).strip()) for value in values):
+        return "date"
+    stray = pd.to_numeric(series, errors="coerce").isna() & series.notna()
+    share = 1 - stray.sum() / max(series.notna().sum(), 1)
+    if _MOSTLY <= share < 1:
+        place = int(np.flatnonzero(stray)[0])
+        raise ValueError(
+            f"{what} holds numbers but for {int(stray.sum())} cells, the first of them "
+            f"{series.iloc[place]!r} in row {place + 1}. Declare it a missing value (from_csv: "
+            f"missing_values=[{series.iloc[place]!r}]), or list the column in `categorical` of "
+            "the encoding."
+        )
+    return "category"
+
+
+def input_names(kinds: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
+    """Returns `{input name: column}`; the input of a date is called `…_days`."""
+    names = identifiers(kinds, taken)
+    return {name + DAYS * (kinds[column] == "date"): column for name, column in names.items()}
+
+
+def input_arrays(
+    frame: Any, columns: Mapping[str, str], kinds: Mapping[str, str], source: str
+) -> dict[str, np.ndarray]:
+    """Returns `{input name: [rows, 1]}`: float32 numbers and days, text as objects.
+
+    Args:
+        frame: A `pandas.DataFrame`.
+        columns: `{input name: column}`.
+        kinds: `{column: kind}`.
+        source: Name of the table, for errors.
+
+    Raises:
+        ValueError: For a missing column, or a cell that does not suit its kind.
+    """
+    arrays = {}
+    for name, column in columns.items():
+        if column not in frame.columns:
+            raise ValueError(unknown_name(column, frame.columns, f"input column of {source}"))
+        series, what = frame[column], f"column {column!r} of {source}"
+        if kinds[column] == "category":
+            values = as_text(series)
+        elif kinds[column] == "date":
+            values = _days(series, what)
+        else:
+            values = _numbers(series, what)
+        arrays[name] = values.reshape(-1, 1)
+    return arrays
+
+
+def inputs_from_dataframe(
+    frame: Any,
+    inputs: Mapping[str, Any],
+    columns: Mapping[str, str] | None = None,
+    source: str = "the table",
+) -> dict[str, np.ndarray]:
+    """Turns a table of raw columns into the x of a model that was trained on such a table.
+
+    Args:
+        frame: A `pandas.DataFrame` with the input columns; others are not used.
+        inputs: The model's inputs, `{name: keras.Input}`: `splits.inputs` or `model.input`.
+        columns: `{input name: column}` as in `splits.columns`; if None, columns are found by
+            their names.
+        source: Name of the table, for errors.
+
+    Returns:
+        `{input name: [rows, 1]}` for `model.predict`.
+
+    Raises:
+        ValueError: For a column that is not there, or a cell that is not a number or date where
+            the model needs one.
+
+    >>> import keras, pandas
+    >>> frame = pandas.DataFrame({"hours-per-week": [40, 38]})
+    >>> inputs = {"hours_per_week": keras.Input((1,), name="hours_per_week")}
+    >>> inputs_from_dataframe(frame, inputs)["hours_per_week"].tolist()
+    [[40.0], [38.0]]
+    """
+    if columns is None:
+        columns = {name: _column_of(name, frame, source) for name in inputs}
+    check_known(inputs, columns, "input of the model")
+    kinds = {
+        columns[name]: "category" if tensor.dtype == "string" else "number"
+        for name, tensor in inputs.items()
+    }
+    for name in inputs:
+        if name.endswith(DAYS) and identifier(columns[name]) != name:
+            kinds[columns[name]] = "date"
+    return input_arrays(frame, {name: columns[name] for name in inputs}, kinds, source)
+
+
+def _column_of(name: str, frame: Any, source: str) -> str:
+    names = identifiers(frame.columns)
+    for candidate in (name, name.removesuffix(DAYS)):
+        if candidate in frame.columns:
+            return candidate
+        if candidate in names:
+            return names[candidate]
+    raise ValueError(unknown_name(name, frame.columns, f"input column of {source}"))
+
+
+def _numbers(series: Any, what: str) -> np.ndarray:
+    import pandas as pd
+
+    numbers = pd.to_numeric(series, errors="coerce").to_numpy("float64", na_value=np.nan)
+    wrong = np.isnan(numbers) & series.notna().to_numpy()
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"{series.iloc[place]!r} in row {place + 1} of {what} is not a number. Correct the "
+            "cell, or declare it a missing value."
+        )
+    with np.errstate(over="ignore"):
+        values = numbers.astype("float32")
+    if np.isinf(values).any():
+        place = int(np.flatnonzero(np.isinf(values))[0])
+        raise ValueError(
+            f"{numbers[place]} in row {place + 1} of {what} is infinite in float32. Leave the "
+            "cell empty, or scale the column."
+        )
+    return values
+
+
+def _days(series: Any, what: str) -> np.ndarray:
+    import pandas as pd
+
+    try:
+        dates = pd.to_datetime(series, format="ISO8601", utc=True)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"Not every cell of {what} is a date in ISO 8601, such as 2024-12-31 23:59:00: "
+            f"{error}. Convert them with pandas.to_datetime, or leave the column out with `ignore`."
+        ) from None
+    days = (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
+    return days.to_numpy("float32", na_value=np.nan)

@@ -1,0 +1,164 @@
+"""Columns of a table → `keras.Input`s and the preprocessing that becomes part of the model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from .calendar import CalendarFeatures
+from .intervals import Intervals
+from .missing import FillMissing
+
+_ROWS_PER_INTERVAL = 20
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the columns of a table become features.
+
+    Numbers are filled where missing, with a mark, and encoded by intervals; text and
+    categories become one-hot, so that the trunk's first dense layer is their embedding; dates
+    become numbers, and places on the daily, weekly and yearly round. Statistics and vocabulary
+    come from the training split. No layer has variables.
+
+    Args:
+        categorical: Columns of numbers that are names of categories, such as postal codes.
+        dates: Columns of text that are dates, in ISO 8601 (2024-12-31 or 2024-12-31 23:59:00).
+        intervals: Intervals in which a column of numbers is divided at most.
+        max_categories: Categories kept for a column, the most frequent ones; the others, and
+            those that never occur in the training split, count as unknown.
+
+    Raises:
+        ValueError: For sizes below 1.
+
+    >>> Encoding(categorical=["postal-code"]).max_categories
+    1000
+    """
+
+    categorical: Sequence[str] = ()
+    dates: Sequence[str] = ()
+    intervals: int = 64
+    max_categories: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("categorical", "dates"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        if self.intervals < 1 or self.max_categories < 1:
+            raise ValueError(
+                "`intervals` and `max_categories` must be at least 1, not "
+                f"{self.intervals} and {self.max_categories}."
+            )
+
+
+def encode_inputs(
+    x: Mapping[str, np.ndarray],
+    kinds: Mapping[str, str],
+    columns: Mapping[str, str],
+    encoding: Encoding,
+) -> tuple[dict[str, Any], Any]:
+    """Returns `{name: keras.Input}` and the features that the preprocessing makes of them.
+
+    Args:
+        x: Training rows, `{name: [rows, 1]}`.
+        kinds: `{name: "number" | "category" | "date"}`.
+        columns: `{name: column}`, for messages.
+        encoding: How.
+
+    Raises:
+        ValueError: If no column says anything, being constant or empty.
+    """
+    inputs = {
+        name: keras.Input((1,), name=name, dtype="string" if kind == "category" else "float32")
+        for name, kind in kinds.items()
+    }
+    features = _number_features(inputs, x, kinds, encoding.intervals)
+    for name, kind in kinds.items():
+        if kind == "category":
+            vocabulary = learn_vocabulary(x[name], encoding.max_categories, columns[name])
+            lookup = keras.layers.StringLookup(
+                vocabulary=vocabulary, output_mode="one_hot", name=f"{name}__category"
+            )
+            features.append(lookup(inputs[name]))
+    if not features:
+        raise ValueError(
+            "No input column says anything: each is constant or empty in the training split. "
+            f"Columns: {list(columns.values())}."
+        )
+    return inputs, _join(features, "columns__features")
+
+
+def _number_features(
+    inputs: Mapping[str, Any], x: Mapping[str, np.ndarray], kinds: Mapping[str, str], intervals: int
+) -> list[Any]:
+    names = [name for name, kind in kinds.items() if kind != "category"]
+    if not names:
+        return []
+    table = np.concatenate([x[name] for name in names], axis=1)
+    missing = np.isnan(table)
+    counts = (~missing).sum(axis=0)
+    means = np.where(missing, 0.0, table.astype("float64")).sum(axis=0) / np.maximum(counts, 1)
+    # A mark that never changes in training would be random afterwards.
+    marked = [place for place, count in enumerate(counts) if 0 < count < len(table)]
+    # With few rows, fewer intervals: each needs rows to learn from.
+    intervals = max(min(intervals, len(table) // _ROWS_PER_INTERVAL), 1)
+    edges = [learn_edges(column[~np.isnan(column)], intervals) for column in table.T]
+    edges += [[0.0, 1.0]] * len(marked)
+    if not any(len(column) > 1 for column in edges):
+        return []
+    # All numbers go through the layers as one tensor: a layer for each of hundreds of columns
+    # would make slow models. float32 also under mixed precision: float16 ends at 65504.
+    numbers = _join([inputs[name] for name in names], "columns__numbers")
+    filled = FillMissing(means, marked, name="columns__filled", dtype="float32")(numbers)
+    found = [Intervals(edges, name="columns__intervals", dtype="float32")(filled)]
+    dates = [names.index(name) for name in names if kinds[name] == "date"]
+    if dates:
+        calendar = CalendarFeatures(dates, name="columns__calendar", dtype="float32")
+        found.append(calendar(filled))
+    return found
+
+
+def _join(tensors: Sequence[Any], name: str) -> Any:
+    if len(tensors) == 1:
+        return tensors[0]
+    return keras.layers.Concatenate(name=name, dtype="float32")(tensors)
+
+
+def learn_edges(values: np.ndarray, intervals: int) -> list[float]:
+    """Returns the edges of intervals that hold about equally many of the values.
+
+    A value that fills more than an interval by itself, such as the many zeros of a heavy-tailed
+    column, becomes an edge, and the other values share the remaining intervals.
+
+    >>> learn_edges(np.array([0.0] * 90 + [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), 2)
+    [0.0, 1.0, 5.5, 10.0]
+    """
+    values = values.astype("float32")
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= intervals + 1:
+        return [float(value) for value in distinct]
+    frequent = distinct[counts > len(values) / intervals]
+    rest = values[~np.isin(values, frequent)]
+    places = np.quantile(rest, np.linspace(0, 1, intervals + 1)) if len(rest) else []
+    return [float(edge) for edge in np.unique(np.append(frequent, places).astype("float32"))]
+
+
+def learn_vocabulary(values: np.ndarray, size: int, column: str) -> list[str]:
+    """Returns the categories of a column, the most frequent first; "" stands for missing."""
+    texts, counts = np.unique(values.astype(str), return_counts=True)
+    if len(texts) > size:
+        # Values seen once teach nothing, and as "unknown" they show what unknown ones are like.
+        texts, counts = texts[counts > 1], counts[counts > 1]
+    if not len(texts):
+        warnings.warn(
+            f"Column {column!r} has another text in every row: the model cannot learn from it. "
+            "Leave it out with `ignore`, or turn it into numbers or categories.",
+            stacklevel=2,
+        )
+    order = np.argsort(-counts, kind="stable")[:size]
+    return [str(text) for text in texts[order]]

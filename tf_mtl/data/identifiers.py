@@ -1,0 +1,43 @@
+"""Column names → names that Keras layers and SavedModel signatures accept."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+
+def identifier(column: object) -> str:
+    """Returns a column's name as letters, digits and underscores, starting with a letter.
+
+    Accents are dropped and every other character becomes an underscore; SavedModel signatures
+    would do the same to dashes, spaces and dots, and fail on other characters. A name without a
+    single letter or digit of the Latin alphabet becomes "column".
+
+    >>> identifier("hours-per-week"), identifier("1st floor"), identifier("Größe [m²]")
+    ('hours_per_week', 'column_1st_floor', 'Groe_m2')
+    """
+    text = unicodedata.normalize("NFKD", str(column)).encode("ascii", "ignore").decode()
+    text = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    if not text:
+        return "column"
+    return text if text[0].isalpha() else f"column_{text}"
+
+
+def identifiers(columns: Iterable[object], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Returns `{identifier: column}`; a number is appended where two columns would share one.
+
+    >>> identifiers(["a b", "a-b", "年齢"])
+    {'a_b': 'a b', 'a_b_2': 'a-b', 'column': '年齢'}
+    """
+    found: dict[str, str] = {}
+    used = set(taken)
+    for column in columns:
+        base = identifier(column)
+        name, count = base, 1
+        while name in used:
+            count += 1
+            name = f"{base}_{count}"
+        used.add(name)
+        found[name] = str(column)
+    return found

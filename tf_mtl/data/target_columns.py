@@ -1,0 +1,188 @@
+"""Which columns of a table are the labels of which task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..names import check_known, check_task_names, unknown_name
+from .identifiers import identifier
+from .labels import MISSING, Labels, encode_labels
+from .targets import KINDS, Target
+
+_KEYS = ("column", "columns", "kind", "positive")
+
+
+@dataclass(frozen=True)
+class TargetColumns:
+    """The labels of one task in a table.
+
+    Args:
+        task: Name of the task.
+        columns: One column, or several for a task with several units.
+        kind: A kind, "auto" or a `Target`.
+        positive: Values that count as 1 while all others count as 0; empty if not given.
+    """
+
+    task: str
+    columns: tuple[str, ...]
+    kind: str | Target
+    positive: tuple[str, ...] = ()
+
+
+def target_columns(targets: Mapping[str, Any], columns: Sequence[str]) -> list[TargetColumns]:
+    """Reads the `targets` argument of `from_dataframe` and `from_csv`.
+
+    Raises:
+        ValueError: For an unknown column, kind or key, or two tasks of one name.
+
+    >>> rule = {"column": "marital-status", "positive": "Never-married"}
+    >>> target_columns({"never_married": rule}, ["marital-status"])[0].positive
+    ('Never-married',)
+    """
+    if not isinstance(targets, Mapping) or not targets:
+        raise ValueError(
+            "`targets` must be a dictionary {column: kind} with one column at least, such as "
+            f'{{"income": "binary"}}, not {targets!r}.'
+        )
+    found: dict[str, TargetColumns] = {}
+    for key, value in targets.items():
+        target = _read(key, value, columns)
+        if target.task in found:
+            raise ValueError(
+                f"Two targets would be called {target.task!r}. Name one of them yourself: "
+                f'{{"my_name": {{"column": {target.columns[0]!r}, "kind": "auto"}}}}.'
+            )
+        found[target.task] = target
+    return list(found.values())
+
+
+def _read(key: str, value: Any, columns: Sequence[str]) -> TargetColumns:
+    if value is None or isinstance(value, (str, Target)):
+        _check_column(key, columns)
+        task = identifier(key)
+        check_task_names([task])
+        return TargetColumns(task, (key,), _kind(key, value))
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"Target {key!r} is {value!r}. Give a kind ({', '.join(KINDS)} or auto), a Target, or "
+            f"a dictionary with the keys {', '.join(_KEYS)}."
+        )
+    check_known(value, _KEYS, f"key of target {key!r}")
+    check_task_names([key])
+    if "column" in value and "columns" in value:
+        raise ValueError(f"Target {key!r} has `column` and `columns`. Give one of them.")
+    names = value.get("columns", [value.get("column", key)])
+    names = (names,) if isinstance(names, str) else tuple(names)
+    for name in names:
+        _check_column(name, columns)
+    positive = value.get("positive", ())
+    if isinstance(positive, (str, int, float, bool)):
+        positive = (positive,)
+    kind = _kind(key, value.get("kind", "binary" if positive else "auto"))
+    if positive and (len(names) > 1 or kind not in ("binary", "auto")):
+        raise ValueError(
+            f"Target {key!r} has `positive` values, which makes a binary task of one column, "
+            f"but kind {kind!r} and columns {list(names)}."
+        )
+    return TargetColumns(key, names, kind, tuple(str(choice) for choice in positive))
+
+
+def _kind(key: str, kind: Any) -> str | Target:
+    if isinstance(kind, Target):
+        return kind
+    kind = "auto" if kind is None else kind
+    if kind not in (*KINDS, "auto"):
+        raise ValueError(unknown_name(kind, (*KINDS, "auto"), f"kind of target {key!r}"))
+    return str(kind)
+
+
+def _check_column(name: str, columns: Sequence[str]) -> None:
+    if name not in columns:
+        message = unknown_name(name, columns, "target column")
+        if len(columns) == 1:
+            message += " There is only one column: is the separator right?"
+        raise ValueError(message)
+
+
+def encode_columns(
+    target: TargetColumns, frame: Any, source: str, known: Target | None = None
+) -> tuple[np.ndarray, Target]:
+    """Returns the labels of one task in a table as int32 or float32, and their `Target`.
+
+    Args:
+        target: Which columns.
+        frame: A `pandas.DataFrame`.
+        source: Name of the table, for errors.
+        known: The `Target` that the training file gave, for a test file.
+    """
+    kind = target.kind if known is None else known
+    plural = "s" * (len(target.columns) > 1)
+    where = f"column{plural} {' and '.join(map(repr, target.columns))} of {source}"
+    if target.positive:
+        return _positive(target, frame[target.columns[0]], where, known)
+    name = kind.kind if isinstance(kind, Target) else kind
+    arrays = [as_labels(frame[column], name) for column in target.columns]
+    if len(arrays) > 1 and any(array.dtype.kind == "O" for array in arrays):
+        arrays = [array.astype(object) for array in arrays]
+    values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
+    # People count rows of a table from 1; the header line is not counted.
+    return encode_labels(Labels(target.task, values, where, first_row=1), kind, compact=True)
+
+
+def as_text(series: Any) -> np.ndarray:
+    """Returns a column as text: stripped, "" where missing, whole numbers without ".0"."""
+    import pandas as pd
+
+    codes, values = pd.factorize(series)
+    texts = [
+        str(int(value))
+        if isinstance(value, (float, np.floating)) and float(value).is_integer()
+        else str(value).strip()
+        for value in values
+    ]
+    # A missing cell has the code -1, which is the last place.
+    return np.array([*texts, ""], dtype=object)[codes]
+
+
+def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
+    """Returns a column as bools, whole numbers, floats or text, to suit a kind of target.
+
+    pandas turns whole numbers into floats where cells are missing; this is undone for classes,
+    with -1 for the missing ones.
+    """
+    if series.dtype.kind == "b" and not series.isna().any():
+        return series.to_numpy(dtype=bool)
+    if series.dtype.kind not in "iuf":
+        return as_text(series)
+    values = series.to_numpy(dtype="float64", na_value=np.nan)
+    missing = np.isnan(values)
+    whole = bool((values[~missing] % 1 == 0).all())
+    if kind == "regression" or not whole or (series.dtype.kind == "f" and kind == "auto"
+                                             and not missing.any()):  # fmt: skip
+        return values
+    return np.where(missing, MISSING, values).astype("int64")
+
+
+def _positive(
+    target: TargetColumns, series: Any, where: str, known: Target | None
+) -> tuple[np.ndarray, Target]:
+    texts = as_text(series)
+    found = [str(text) for text in np.unique(texts[texts != ""].astype(str))]
+    chosen = [choice for choice in target.positive if choice in found]
+    if not chosen:
+        what = f"positive value of task {target.task!r} in {where}"
+        raise ValueError(unknown_name(target.positive[0], found[:20], what))
+    others = [text for text in found if text not in target.positive]
+    if not others:
+        raise ValueError(
+            f"Every label of task {target.task!r} ({where}) is positive: nothing to learn. "
+            f"Found {found}."
+        )
+    labels = np.isin(texts.astype(str), target.positive).astype("int32")
+    labels[texts == ""] = MISSING
+    names = (others[0] if len(others) == 1 else f"not {chosen[0]}", chosen[0])
+    return labels, known or Target("binary", class_names=names)
