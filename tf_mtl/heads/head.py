@@ -108,7 +108,9 @@ class Head(BaseHead):
         return cls(**config)
 
 
-def rule_for_loss(loss: Any, class_names: Sequence[str] | None = None) -> LabelRule:
+def rule_for_loss(
+    loss: Any, class_names: Sequence[str] | None = None, num_classes: int | None = None
+) -> LabelRule:
     """Returns the label rule for a loss without a head of this package.
 
     Labels are classes, and -1 is missing, only for the cross-entropies of Keras.
@@ -116,11 +118,15 @@ def rule_for_loss(loss: Any, class_names: Sequence[str] | None = None) -> LabelR
     Args:
         loss: A Keras loss instance, or a callable.
         class_names: Names of the classes, if any.
+        num_classes: Number of classes, if known.
     """
     if not isinstance(loss, keras.losses.Loss) or not has_class_labels(loss):
-        return ClassLabels(class_names=class_names) if class_names else FloatLabels()
+        if class_names:
+            return ClassLabels(class_names=class_names)
+        known = isinstance(loss, keras.losses.Loss) and function_name(loss) is not None
+        return FloatLabels(any_shape=not known)
     sparse = function_name(loss) == "sparse_categorical_crossentropy"
-    return ClassLabels(class_names=class_names) if sparse else BinaryLabels(class_names)
+    return ClassLabels(num_classes, class_names) if sparse else BinaryLabels(class_names)
 
 
 def _copy(metric: Any) -> Any:

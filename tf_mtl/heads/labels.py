@@ -37,14 +37,27 @@ class LabelRule(abc.ABC):
             labels: Array `[B, ...]`.
         """
 
+    @abc.abstractmethod
+    def label_shapes(
+        self, output_shape: tuple[int | None, ...]
+    ) -> list[tuple[int | None, ...]] | None:
+        """Returns the shapes that labels may have for an output of this shape, None for any."""
+
 
 class FloatLabels(LabelRule):
     """Labels that are numbers: NaN is missing.
+
+    Args:
+        any_shape: Whether labels may differ in shape from the output, as a loss of the user's own
+            may want.
 
     >>> labels, labelled = FloatLabels().encode(tf.constant([1.0, float("nan")]))
     >>> labels.numpy().tolist(), labelled.numpy().tolist()
     ([1.0, 1.0], [True, False])
     """
+
+    def __init__(self, any_shape: bool = False) -> None:
+        self.any_shape = any_shape
 
     def encode(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Replaces NaN by a label of the same batch, which lies in the domain of any loss."""
@@ -60,6 +73,12 @@ class FloatLabels(LabelRule):
         if labels.dtype.kind not in "fiub":
             return 0, f"{labels.reshape(-1)[0]!r} is not a number (dtype {labels.dtype})"
         return _first(labels, np.isinf(labels), "is infinite")
+
+    def label_shapes(
+        self, output_shape: tuple[int | None, ...]
+    ) -> list[tuple[int | None, ...]] | None:
+        """The output's shape; a last axis of one may be left out."""
+        return None if self.any_shape else _same_shapes(output_shape)
 
 
 class ClassLabels(LabelRule):
@@ -125,6 +144,12 @@ class ClassLabels(LabelRule):
         expected = "0 or more" if self.num_classes is None else f"0 to {self.num_classes - 1}"
         return _first(labels, wrong, f"is not a class: expected {expected}, or -1 where missing")
 
+    def label_shapes(
+        self, output_shape: tuple[int | None, ...]
+    ) -> list[tuple[int | None, ...]] | None:
+        """The output's shape without the axis of classes, or with one entry there."""
+        return [output_shape[:-1], (*output_shape[:-1], 1)]
+
     def _name_problem(self, labels: np.ndarray) -> tuple[int, str] | None:
         text = np.array(
             [item.decode() if isinstance(item, bytes) else str(item) for item in labels.reshape(-1)]
@@ -160,6 +185,18 @@ class BinaryLabels(LabelRule):
         values = np.where(np.isnan(labels), -1, labels) if labels.dtype.kind == "f" else labels
         wrong = ((values < 0) | (values > 1)) & (values != -1)
         return _first(labels, wrong, "is not 0 or 1, or -1 where missing")
+
+    def label_shapes(
+        self, output_shape: tuple[int | None, ...]
+    ) -> list[tuple[int | None, ...]] | None:
+        """The output's shape; a last axis of one may be left out."""
+        return _same_shapes(output_shape)
+
+
+def _same_shapes(output_shape: tuple[int | None, ...]) -> list[tuple[int | None, ...]]:
+    if output_shape[-1] == 1:
+        return [output_shape, output_shape[:-1]]
+    return [output_shape]
 
 
 def _first(labels: np.ndarray, wrong: np.ndarray, what: str) -> tuple[int, str] | None:

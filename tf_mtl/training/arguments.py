@@ -114,17 +114,25 @@ def static_weights(loss_weights: Any, tasks: Sequence[str]) -> dict[str, float]:
 
 
 def rules_by_task(
-    losses: Mapping[str, Any], tasks: Sequence[str], heads: Mapping[str, BaseHead]
+    losses: Mapping[str, Any],
+    outputs: Mapping[str, keras.KerasTensor],
+    heads: Mapping[str, BaseHead],
 ) -> dict[str, LabelRule]:
-    """Returns `{task: rule}`: the head's rule, or what the loss asks for."""
+    """Returns `{task: rule}`: the head's rule, or what the loss asks for.
+
+    Args:
+        losses: `{task: loss identifier}`.
+        outputs: `{task: output}` of the model.
+        heads: Those of them that end in a head of this package.
+    """
     rules: dict[str, LabelRule] = {}
-    for task in tasks:
+    for task, output in outputs.items():
         if task in heads:
             rules[task] = heads[task].label_rule
         elif task in losses and not _names_crossentropy(losses[task]):
-            rules[task] = rule_for_loss(resolve_loss(losses[task]))
+            rules[task] = rule_for_loss(resolve_loss(losses[task]), num_classes=output.shape[-1])
         else:
-            rules[task] = FloatLabels()
+            rules[task] = FloatLabels(any_shape=True)
     return rules
 
 

@@ -39,7 +39,7 @@ def build_model(
     ...     trunk=trunks.MLP([32]),
     ...     heads={"digit": heads.Classification(10), "ink": heads.Regression()},
     ... )
-    >>> model.output_shape
+    >>> {task: output.shape for task, output in model.task_outputs.items()}
     {'digit': (None, 10), 'ink': (None, 1)}
     """
     if not isinstance(heads, Mapping) or not heads:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from ..heads import BaseHead
+from ..heads import BaseHead, LabelRule
 from ..keras_internals import untracked
 from ..names import check_task_names
 from .arguments import losses_by_task, metrics_by_task, rules_by_task, static_weights
+from .callbacks import FirstBatch
+from .checks import check_arrays, check_in_graph, complete_weights, wrong_label
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
 
@@ -40,27 +45,29 @@ class MultiTaskModel(keras.Model):
     ['a', 'b']
     """
 
+    label_rules: dict[str, LabelRule] = {}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         outputs = kwargs.get("outputs", args[1] if len(args) > 1 else None)
         _check_outputs(outputs)
         super().__init__(*args, **kwargs)
 
     @property
-    def tasks(self) -> list[str]:
-        """The tasks in the order of the outputs; empty for a model of a single tensor."""
+    def task_outputs(self) -> dict[str, keras.KerasTensor]:
+        """`{task: Keras tensor}`; empty for a model of a single tensor."""
         outputs = self._outputs_struct
-        return list(outputs) if isinstance(outputs, Mapping) else []
+        return dict(outputs) if isinstance(outputs, Mapping) else {}
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks in the order of the outputs."""
+        return list(self.task_outputs)
 
     @property
     def heads(self) -> dict[str, BaseHead]:
-        """The heads of this package that end the tasks, by task."""
-        outputs = self._outputs_struct if self.tasks else {}
-        operations = {task: output._keras_history.operation for task, output in outputs.items()}
-        return {
-            task: operation
-            for task, operation in operations.items()
-            if isinstance(operation, BaseHead)
-        }
+        """`{task: head}` for the tasks that end in a head of this package."""
+        ends = {task: output._keras_history.operation for task, output in self.task_outputs.items()}
+        return {task: end for task, end in ends.items() if isinstance(end, BaseHead)}
 
     @untracked
     def compile(
@@ -98,17 +105,97 @@ class MultiTaskModel(keras.Model):
             return
         losses = losses_by_task(loss, self.tasks, self.heads)
         weights = static_weights(loss_weights, self.tasks)
-        rules = rules_by_task(losses, self.tasks, self.heads)
+        rules = rules_by_task(losses, self.task_outputs, self.heads)
+        self.label_rules = {task: rules[task] for task in self.tasks if task in losses}
         by_task = metrics_by_task(metrics, self.tasks, self.heads)
         weighted = metrics_by_task(weighted_metrics, self.tasks, {}, "weighted_metrics")
         super().compile(optimizer, loss=losses or None, **kwargs)
         self._compile_config.config.update(arguments)
         with self.distribute_strategy.scope():
+            self._unchecked = tf.Variable(False, trainable=False, name="unchecked")
             if losses:
                 task_losses = {task: TaskLoss(value, rules[task]) for task, value in losses.items()}
                 self._compile_loss = TaskLosses(task_losses, weights, self.tasks)
             if by_task or weighted:
                 self._compile_metrics = TaskMetrics(by_task, weighted, rules, sorted(self.tasks))
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Trains the model: the arguments, the logs and the result are those of `keras.Model.fit`.
+
+        Labels are `{task: array}` for any of the tasks. Arrays are looked at before training, the
+        first batch of a stream as it passes.
+
+        Raises:
+            ValueError: For a wrong label (with task, value and row), an unknown task, inputs
+                with NaN that reach the outputs, or a callback whose monitor does not exist.
+        """
+        call = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
+        given = call.arguments
+        if not self.tasks or not self.compiled:
+            return super().fit(*args, **kwargs)
+        if isinstance(given.get("x"), tf.data.Dataset):
+            given["shuffle"] = False  # a data set is shuffled where it is made; Keras would warn
+        if given.get("y") is not None:
+            check_arrays(self, given.get("x"), given["y"], given.get("sample_weight"), "training")
+            given["sample_weight"] = complete_weights(given["y"], given.get("sample_weight"))
+        validation = given.get("validation_data")
+        if isinstance(validation, tuple) and len(validation) >= 2:
+            check_arrays(self, validation[0], validation[1], None, "validation")
+        callbacks = given.get("callbacks")
+        watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+        has_validation = validation is not None or bool(given.get("validation_split"))
+        first_batch = FirstBatch(watched, has_validation)
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(first_batch)
+        else:
+            given["callbacks"] = [first_batch, *watched]
+        try:
+            return super().fit(**{key: value for key, value in given.items() if key != "self"})
+        except tf.errors.OpError as error:
+            raise wrong_label(error, self.label_rules) or error from None
+
+    def look_at_labels(self, value: bool) -> None:
+        """Lets the next step look at the values of the labels, or not."""
+        self._unchecked.assign(value)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Returns the total loss, as `keras.Model.compute_loss` does."""
+        if training and isinstance(y, Mapping) and not self.jit_compile and self.label_rules:
+            y = check_in_graph(self, y, self._unchecked)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Takes one step, as `keras.Model.train_step` does.
+
+        Heads without labels in the data have no gradient; Keras would warn about it.
+        """
+        with warnings.catch_warnings():
+            if self._absent_tasks(keras.utils.unpack_x_y_sample_weight(data)[1]):
+                warnings.filterwarnings("ignore", "Gradients do not exist")
+            return super().train_step(data)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Returns the logs, without those of tasks that have no labels in the data."""
+        logs = super().compute_metrics(x, y, y_pred, sample_weight)
+        absent = self._absent_tasks(y)
+        hidden = {f"{task}_loss" for task in absent}
+        if absent and isinstance(self._compile_metrics, TaskMetrics):
+            hidden |= {name for name, task, _ in self._compile_metrics.named() if task in absent}
+        return {name: value for name, value in logs.items() if name not in hidden}
+
+    def _absent_tasks(self, y: Any) -> set[str]:
+        if not isinstance(y, Mapping):
+            return set()
+        return {task for task in self.label_rules if y.get(task) is None}
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, as they were given."""

@@ -1,0 +1,51 @@
+"""Callbacks that `fit` adds by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from ..names import unknown_name
+
+
+class FirstBatch(keras.callbacks.Callback):
+    """Looks at what only the first batch shows: wrong labels and misspelt monitors.
+
+    Keras' own callbacks only warn about a monitor that does not exist, and then never act.
+
+    Args:
+        watched: The callbacks of the user, whose `monitor` is checked.
+        validation: Whether there will be validation logs.
+    """
+
+    def __init__(self, watched: list[Any], validation: bool) -> None:
+        super().__init__()
+        self.watched = watched
+        self.validation = validation
+        self.open = True
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Lets the step look at the labels of the first batch."""
+        self.open = True
+        self.model.look_at_labels(True)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Checks the monitors once and closes the look at the labels."""
+        if not self.open:
+            return
+        self.open = False
+        self.model.look_at_labels(False)
+        names = sorted(logs or {})
+        if self.validation:
+            names += [f"val_{name}" for name in names]
+        for callback in self.watched:
+            monitor = getattr(callback, "monitor", None)
+            if isinstance(monitor, str) and monitor not in names:
+                what = f"monitor of {type(callback).__name__}"
+                hint = "" if self.validation else " There is no validation data."
+                raise ValueError(unknown_name(monitor, names, what) + hint)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Closes the look at the labels."""
+        self.model.look_at_labels(False)
