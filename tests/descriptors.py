@@ -31,6 +31,21 @@ class AggregatorRow(NamedTuple):
 
 
 AGGREGATORS = [
+    AggregatorRow(aggregators.AlignedMTL, [{}, {"scale": "median"}, {"scale": "rmse"}], USUAL),
+    AggregatorRow(aggregators.CAGrad, [{}, {"c": 2.0, "rescale": 1}], USUAL - {SINGLE}),
+    AggregatorRow(aggregators.CAGrad, [{"c": 0.4, "rescale": 2}], USUAL),
+    AggregatorRow(aggregators.ConFIG, [{}], USUAL),
+    AggregatorRow(aggregators.CRMOGM, [{}, {"aggregator": "gradnorm", "alpha": 0.5}], USUAL),
+    AggregatorRow(aggregators.DBMTL, [{}], USUAL),
+    AggregatorRow(aggregators.DualProj, [{}], {*USUAL, PEACEFUL}),
+    AggregatorRow(aggregators.FairGrad, [{}, {"alpha": 0.5}], {EQUIVARIANT, ABSENT}),
+    AggregatorRow(aggregators.FairGrad, [{"alpha": 0.0}], USUAL),
+    AggregatorRow(aggregators.GradDrop, [{}, {"leak": 0.25, "seed": 3}], USUAL),
+    AggregatorRow(aggregators.GradNorm, [{}], USUAL),
+    AggregatorRow(aggregators.GradVac, [{"order": "fixed"}], {HOMOGENEOUS, ABSENT, SINGLE}),
+    AggregatorRow(aggregators.GradVac, [{}], {HOMOGENEOUS, SINGLE}),
+    AggregatorRow(aggregators.IMTLG, [{}], USUAL),
+    AggregatorRow(aggregators.Krum, [{}, {"num_byzantine": 0, "num_selected": 2}], USUAL),
     AggregatorRow(aggregators.Mean, [{}], USUAL),
     AggregatorRow(aggregators.MGDA, [{}], {*USUAL, PEACEFUL}),
     AggregatorRow(
@@ -38,8 +53,14 @@ AGGREGATORS = [
         [{"normalization": "l2"}, {"normalization": "loss+"}],
         {EQUIVARIANT, ABSENT, PEACEFUL},
     ),
+    AggregatorRow(aggregators.MoCo, [{}], USUAL),
+    AggregatorRow(aggregators.MoDo, [{"rho": 0.1}], USUAL),
+    AggregatorRow(aggregators.NashMTL, [{}, {"max_norm": 0.0}], {EQUIVARIANT, ABSENT}),
+    AggregatorRow(aggregators.PCD, [{}], {HOMOGENEOUS, SINGLE}),
     AggregatorRow(aggregators.PCGrad, [{"order": "fixed"}], {HOMOGENEOUS, ABSENT, SINGLE}),
     AggregatorRow(aggregators.PCGrad, [{"seed": 3}], {HOMOGENEOUS, SINGLE}),
+    AggregatorRow(aggregators.SDMGrad, [{}], USUAL),
     AggregatorRow(aggregators.Sum, [{}], USUAL),
+    AggregatorRow(aggregators.TrimmedMean, [{}], USUAL),
     AggregatorRow(aggregators.UPGrad, [{}], {*USUAL, PEACEFUL}),
 ]

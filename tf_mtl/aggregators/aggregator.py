@@ -170,11 +170,28 @@ class Aggregator(keras.layers.Layer, abc.ABC):
         return [gradient[i] for i in range(len(blocks))]
 
 
-def check_choice(argument: str, value: object, choices: Sequence[str]) -> None:
+def check_choice(argument: str, value: object, choices: Sequence[object]) -> None:
     """Raises `ValueError` unless the value of a constructor's argument is one of `choices`."""
     if value not in choices:
         expected = " or ".join(map(repr, choices))
         raise ValueError(f"`{argument}` must be {expected}. Received: {argument}={value!r}.")
+
+
+def check_range(argument: str, value: float, low: float, high: float = float("inf")) -> None:
+    """Raises `ValueError` unless the value of a constructor's argument is within [low, high]."""
+    if not low <= value <= high:
+        expected = f"in [{low:g}, {high:g}]" if high < float("inf") else f"{low:g} or more"
+        raise ValueError(f"`{argument}` must be {expected}. Received: {argument}={value!r}.")
+
+
+def check_parameters_only(aggregator: Aggregator) -> None:
+    """Raises `ValueError` where a method that weighs no rows is told to keep their weights."""
+    if aggregator.wrt != "parameters" or aggregator.every != 1:
+        raise ValueError(
+            f"{type(aggregator).__name__} needs the gradients of the parameters at each step. "
+            f"Received: wrt={aggregator.wrt!r}, every={aggregator.every!r}. Leave out `wrt` and "
+            "`every`, or choose a method that weighs the tasks, such as 'upgrad'."
+        )
 
 
 def needed(losses: Any, aggregator: Aggregator) -> Any:

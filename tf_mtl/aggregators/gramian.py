@@ -64,6 +64,11 @@ class Rows(NamedTuple):
         lengths = self.lengths
         return lengths[:, None] * self.cosines * lengths[None, :]
 
+    @property
+    def noise(self) -> float:
+        """Squared distance of unit rows below which they count as linearly dependent."""
+        return noise_level(self.precision)
+
     def mean(self, values: Any) -> Any:
         """Returns the average of `[T]` values over the present tasks."""
         return tf.reduce_sum(values * self.present) / self.count
@@ -143,6 +148,14 @@ def quadratic(gramian: Any, weights: Any) -> Any:
     """Returns wᵀ G w, the squared norm of the weighted sum of the rows, never negative."""
     value = tf.reduce_sum(weights * tf.linalg.matvec(gramian, weights))
     return tf.maximum(value, 0.0)
+
+
+def noise_level(precision: float) -> float:
+    """Returns the squared distance of unit rows that means nothing.
+
+    Rows in float32 are rounded themselves, by up to 1e-7, whatever the products are formed in.
+    """
+    return max(1e-11, 8.0 * precision)
 
 
 def divide(numerator: Any, denominator: Any) -> Any:

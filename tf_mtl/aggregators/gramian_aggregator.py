@@ -36,7 +36,9 @@ class GramianAggregator(Aggregator):
             lambda state: self._solve(from_gramian(gramian), losses, state), state
         )
         self._finish(state)
-        return tf.cast(weights, gramian.dtype)
+        squared = tf.linalg.matvec(tf.cast(gramian, tf.float64), weights)
+        factor = self._shortening(tf.sqrt(tf.maximum(tf.reduce_sum(weights * squared), 0.0)))
+        return tf.cast(weights if factor is None else factor * weights, gramian.dtype)
 
     def due(self) -> Any:
         """Returns whether the next step has to solve for its weights (a bool tensor)."""
@@ -56,13 +58,23 @@ class GramianAggregator(Aggregator):
     def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
         if self.every == 1:
             rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
-            return combine(blocks, self._careful(rows, blocks, losses, gramian, state), rows)
+            weights = self._careful(rows, blocks, losses, gramian, state)
+            return self._shorten(combine(blocks, weights, rows))
 
         def solve(state: dict[str, Any]) -> Any:
             rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
             return self._careful(rows, blocks, losses, gramian, state)
 
-        return combine(blocks, self._scheduled(solve, state))
+        return self._shorten(combine(blocks, self._scheduled(solve, state)))
+
+    def _shortening(self, norm: Any) -> Any:
+        """Returns the factor that an answer of this norm is shortened by, or None: a hook."""
+        return None
+
+    def _shorten(self, gradient: list[Any]) -> list[Any]:
+        squares = [tf.reduce_sum(tf.square(tf.cast(part, tf.float64))) for part in gradient]
+        factor = self._shortening(tf.sqrt(tf.add_n(squares)))
+        return gradient if factor is None else [tf.cast(factor, p.dtype) * p for p in gradient]
 
     def _careful(
         self, rows: Rows, blocks: Sequence[Any], losses: Any, gramian: Any, state: dict[str, Any]

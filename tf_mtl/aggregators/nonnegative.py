@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_mtl.aggregators.compiled import compiled
+from tf_mtl.aggregators.gramian import noise_level
+from tf_mtl.aggregators.sweep import sweep
 
 
 def solve_nonnegative(gramian: Any, linear: Any, precision: float) -> tuple[Any, Any]:
@@ -28,7 +30,7 @@ def solve_nonnegative(gramian: Any, linear: Any, precision: float) -> tuple[Any,
     Returns:
         `[B, T]` the solutions, and `[B]` whether the inequalities can all hold.
     """
-    dependent = tf.constant(max(1e-11, 8.0 * precision), tf.float64)
+    dependent = tf.constant(noise_level(precision), tf.float64)
     tolerance = tf.constant(max(1e-14, precision), tf.float64)
     return _solve(gramian, linear, dependent, tolerance)
 
@@ -65,7 +67,7 @@ def _solve(gramian: Any, linear: Any, dependent: Any, tolerance: Any) -> tuple[A
         solved = s.solved | ~(violation < accepted)
 
         # Going there moves the active x by -along; the first of them to reach 0 must leave.
-        column = tf.linalg.matvec(s.table, enters)
+        column = tf.gather(s.table, entering, axis=1, batch_dims=1)
         distance = tf.reduce_sum(column * enters, 1)
         along = column * s.active
         shrinks = along > dependent
@@ -78,14 +80,16 @@ def _solve(gramian: Any, linear: Any, dependent: Any, tolerance: Any) -> tuple[A
         moves = possible & ~solved
         adds = full <= partial
 
-        leaves = tf.one_hot(tf.argmin(limits, axis=1), tasks, dtype=tf.float64)
+        leaving = tf.argmin(limits, axis=1, output_type=tf.int32)
+        leaves = tf.one_hot(leaving, tasks, dtype=tf.float64)
+        index = tf.where(adds, entering, leaving)
         pivot = tf.where(adds[:, None], enters, leaves)
         change = tf.where(adds, one, -one)
         move = tf.where(moves, step, 0.0)[:, None]
         x = s.x + move * (enters - along)
         active = s.active + tf.where(moves, change, 0.0)[:, None] * pivot
         next_state = _State(
-            table=tf.where(moves[:, None, None], _sweep(s.table, pivot, change), s.table),
+            table=tf.where(moves[:, None, None], sweep(s.table, index, pivot, change), s.table),
             x=tf.where((moves & ~adds)[:, None], x * (1.0 - leaves), x),
             slack=(s.slack + move * (column - along)) * (1.0 - active),
             active=active,
@@ -111,17 +115,3 @@ def _solve(gramian: Any, linear: Any, dependent: Any, tolerance: Any) -> tuple[A
     residual = (tf.linalg.matmul(last.x, gramian) + linear) * last.active
     x = last.x + tf.linalg.matvec(last.table, residual) * last.active
     return tf.maximum(x, 0.0), last.feasible
-
-
-def _sweep(table: Any, pivot: Any, sign: Any) -> Any:
-    """Sweeps `[B, T, T]` tables on one index each (one-hot `[B, T]`); sign -1 undoes a sweep.
-
-    Swept on S, a table holds -G⁻¹ within S, G⁻¹ times G beside it and the Schur complement outside.
-    """
-    column = tf.linalg.matvec(table, pivot)
-    corner = tf.reduce_sum(column * pivot, 1)[:, None]
-    ratio = column / tf.where(corner == 0.0, tf.ones_like(corner), corner)
-    keep = 1.0 - pivot
-    edge = sign[:, None] * ratio * keep - 0.5 * tf.math.divide_no_nan(pivot, corner)
-    outside = (table - column[:, :, None] * ratio[:, None, :]) * keep[:, :, None] * keep[:, None, :]
-    return outside + edge[:, :, None] * pivot[:, None, :] + pivot[:, :, None] * edge[:, None, :]

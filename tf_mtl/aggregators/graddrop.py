@@ -1,0 +1,66 @@
+"""GradDrop: let each coordinate of the gradient pick a sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_mtl.aggregators.aggregator import Aggregator, check_parameters_only, check_range
+from tf_mtl.aggregators.pairs import random_seed
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class GradDrop(Aggregator):
+    """The sum of the gradients, in each coordinate only of those with the sign that was drawn.
+
+    The positive sign is drawn with the probability P = ½ (1 + Σ_t g_t / Σ_t |g_t|), coordinate by
+    coordinate, so that conflicting updates become one of their sides at random.
+
+    Reference: Chen et al., "Just Pick a Sign: Optimizing Deep Multitask Models with Gradient Sign
+    Dropout", NeurIPS 2020, algorithm 1, lines 10 to 15, with the identity for f and on gradients
+    of the parameters, where the paper takes those at a layer's output. Draws depend on the seed
+    and the step alone.
+
+    Args:
+        leak: part of each gradient that always passes, one number or one for each task.
+        seed: seed of the draws.
+        **options: `groups` and `name`, as every `Aggregator`; `wrt` and `every` cannot be changed.
+
+    >>> g = GradDrop()(keras.ops.array([[-4.0, 1.0, 1.0], [-6.0, 1.0, 1.0]]))
+    >>> g.numpy()
+    array([-10.,   2.,   2.], dtype=float32)
+    """
+
+    def __init__(self, leak: float | Sequence[float] = 0.0, seed: int = 0, **options: Any) -> None:
+        super().__init__(**options)
+        check_parameters_only(self)
+        leaks = [leak] if isinstance(leak, int | float) else [float(value) for value in leak]
+        for value in leaks:
+            check_range("leak", value, 0.0, 1.0)
+        self.leak = leak if isinstance(leak, int | float) else leaks
+        self.seed = seed
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "leak": self.leak, "seed": self.seed}
+
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+        gradient = []
+        for number, block in enumerate(blocks):
+            seed = random_seed(self.seed + number * 2**32, state["step"])
+            uniforms = tf.random.stateless_uniform(block.shape[1:], seed, alg="philox")
+            gradient.append(drop_signs(block, uniforms, self.leak))
+        return gradient
+
+
+def drop_signs(block: Any, uniforms: Any, leak: float | Sequence[float]) -> Any:
+    """Returns the sum of the rows with the drawn sign: positive where P exceeds the uniforms."""
+    rows = tf.cast(block, uniforms.dtype)
+    total, absolute = tf.reduce_sum(rows, 0), tf.reduce_sum(tf.abs(rows), 0)
+    positive = 0.5 + 0.5 * tf.math.divide_no_nan(total, absolute) > uniforms
+    passes = (positive & (rows > 0)) | (~positive & (rows < 0))
+    leak = tf.reshape(tf.constant(leak, rows.dtype), [-1, 1])
+    return tf.cast(tf.reduce_sum(tf.where(passes, rows, leak * rows), 0), block.dtype)
