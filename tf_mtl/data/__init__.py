@@ -19,3 +19,4 @@ from .registry import names as names
 from .splits import Splits as Splits
 from .table import from_dataframe as from_dataframe
 from .targets import Target as Target
+from .tfds_source import from_tfds as from_tfds

@@ -41,8 +41,8 @@ class CalendarFeatures(keras.layers.Layer):
     def call(self, numbers: Any) -> Any:
         """Returns sines and cosines."""
         days = keras.ops.take(numbers, np.array(self.columns), axis=-1)
-        # The fraction of the period is taken first: the sine of a large float32 is inexact.
-        angles = [2 * math.pi * ((days / period) % 1.0) for period in PERIODS]
+        # The remainder is taken first: it is exact, and the sine of a large float32 is not.
+        angles = [(days % period) * (2 * math.pi / period) for period in PERIODS]
         waves = [keras.ops.sin(angle) for angle in angles]
         waves += [keras.ops.cos(angle) for angle in angles]
         return keras.ops.concatenate(waves, axis=-1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from ..names import check_known, unknown_name
 from .encoding import Encoding
@@ -46,7 +47,7 @@ def _kind(series: Any, what: str) -> str:
         return "date"
     if isinstance(series.dtype, pd.CategoricalDtype):
         return "category"
-    values = series.dropna().unique()
+    values = series.dropna()
     odd = [value for value in values if not isinstance(value, (str, bool, int, float))]
     if odd or series.dtype.kind not in "OUT":
         shown = f"{type(odd[0]).__name__} {odd[0]!r}" if odd else f"dtype {series.dtype}"
@@ -54,6 +55,7 @@ def _kind(series: Any, what: str) -> str:
             f"{what} holds {shown}. Inputs are numbers, bools, text, categories or dates: convert "
             "the column, or leave it out with `ignore`."
         )
+    values = values.unique()
     if not any(isinstance(value, str) for value in values):
         return "number"
     if all(_ISO_DATE.fullmatch(str(value).strip()) for value in values):
@@ -111,7 +113,7 @@ def inputs_from_dataframe(
     inputs: Mapping[str, Any],
     columns: Mapping[str, str] | None = None,
     source: str = "the table",
-) -> dict[str, np.ndarray]:
+) -> dict[str, tf.Tensor]:
     """Turns a table of raw columns into the x of a model that was trained on such a table.
 
     Args:
@@ -122,7 +124,7 @@ def inputs_from_dataframe(
         source: Name of the table, for errors.
 
     Returns:
-        `{input name: [rows, 1]}` for `model.predict`.
+        `{input name: [rows, 1]}`, tensors for `model.predict`.
 
     Raises:
         ValueError: For a column that is not there, or a cell that is not a number or date where
@@ -131,7 +133,7 @@ def inputs_from_dataframe(
     >>> import keras, pandas
     >>> frame = pandas.DataFrame({"hours-per-week": [40, 38]})
     >>> inputs = {"hours_per_week": keras.Input((1,), name="hours_per_week")}
-    >>> inputs_from_dataframe(frame, inputs)["hours_per_week"].tolist()
+    >>> inputs_from_dataframe(frame, inputs)["hours_per_week"].numpy().tolist()
     [[40.0], [38.0]]
     """
     if columns is None:
@@ -144,7 +146,9 @@ def inputs_from_dataframe(
     for name in inputs:
         if name.endswith(DAYS) and identifier(columns[name]) != name:
             kinds[columns[name]] = "date"
-    return input_arrays(frame, {name: columns[name] for name in inputs}, kinds, source)
+    arrays = input_arrays(frame, {name: columns[name] for name in inputs}, kinds, source)
+    # Keras takes text as tensors only.
+    return {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
 
 
 def _column_of(name: str, frame: Any, source: str) -> str:

@@ -34,7 +34,9 @@ class Labels:
     def row(self, wrong: np.ndarray) -> str:
         """Returns "row 3 (value)" of the first wrong label."""
         place = np.argwhere(wrong)[0]
-        return f"row {place[0] + self.first_row} ({self.values[tuple(place)]!r})"
+        value = self.values[tuple(place)]
+        shown = repr(str(value)) if isinstance(value, str) else str(value)
+        return f"row {place[0] + self.first_row} ({shown})"
 
 
 def encode_labels(

@@ -41,31 +41,9 @@ def split(
     >>> len(train), len(valid), len(test)
     (80, 10, 10)
     """
-    from sklearn.model_selection import GroupShuffleSplit, train_test_split
-
     _check_fractions(fractions)
-    for name, values in (("stratify", stratify), ("groups", groups)):
-        if values is not None and len(values) != rows:
-            raise ValueError(f"`{name}` has {len(values)} values for {rows} rows. Give one a row.")
-    sizes = _sizes(rows if groups is None else len(np.unique(groups)), fractions, groups)
-    strata = None if stratify is None or groups is not None else _strata(stratify)
-
-    def divide(remaining: np.ndarray, second: int) -> tuple[np.ndarray, np.ndarray]:
-        if groups is not None:
-            splitter = GroupShuffleSplit(1, test_size=second, random_state=seed)
-            first, other = next(splitter.split(remaining, groups=groups[remaining]))
-            return remaining[first], remaining[other]
-        part = None if strata is None else strata[remaining]
-        if part is not None and not _can_stratify(part, second):
-            part = None
-        first, other = train_test_split(
-            remaining, test_size=second, random_state=seed, stratify=part
-        )
-        return first, other
-
-    remaining, test = divide(np.arange(rows), sizes[2])
-    train, valid = divide(remaining, sizes[1])
-    return np.sort(train), np.sort(valid), np.sort(test)
+    train, valid, test = _parts(rows, fractions, seed, stratify=stratify, groups=groups)
+    return train, valid, test
 
 
 def split_two(
@@ -75,13 +53,47 @@ def split_two(
     stratify: np.ndarray | None,
     groups: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Splits rows into training and validation, for data that has its own test rows."""
+    """Splits rows into training and validation, for data that has its own test rows.
+
+    Arguments are those of `split`; only the ratio of the first two fractions counts.
+    """
     _check_fractions(fractions)
     share = fractions[1] / (fractions[0] + fractions[1])
-    # Training and "test" of three parts, the middle one given back to training: one code path
-    # for strata and groups. Half of the share is split off twice.
-    train, first, second = split(rows, (1 - share, share / 2, share / 2), seed, stratify, groups)
-    return train, np.sort(np.concatenate([first, second]))
+    train, valid = _parts(rows, (1 - share, share), seed, stratify=stratify, groups=groups)
+    return train, valid
+
+
+def _parts(
+    rows: int,
+    fractions: Sequence[float],
+    seed: int,
+    *,
+    stratify: np.ndarray | None,
+    groups: np.ndarray | None,
+) -> list[np.ndarray]:
+    """Returns sorted row numbers of each part; the last parts are split off first."""
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+    for name, values in (("stratify", stratify), ("groups", groups)):
+        if values is not None and len(values) != rows:
+            raise ValueError(f"`{name}` has {len(values)} values for {rows} rows. Give one a row.")
+    sizes = _sizes(rows if groups is None else len(np.unique(groups)), fractions, groups)
+    strata = None if stratify is None or groups is not None else _strata(stratify)
+    remaining, parts = np.arange(rows), []
+    for size in reversed(sizes[1:]):
+        if groups is not None:
+            splitter = GroupShuffleSplit(1, test_size=size, random_state=seed)
+            first, other = next(splitter.split(remaining, groups=groups[remaining]))
+            remaining, part = remaining[first], remaining[other]
+        else:
+            classes = None if strata is None else strata[remaining]
+            if classes is not None and not _can_stratify(classes, size):
+                classes = None
+            remaining, part = train_test_split(
+                remaining, test_size=size, random_state=seed, stratify=classes
+            )
+        parts.append(np.sort(part))
+    return [np.sort(remaining), *reversed(parts)]
 
 
 def _check_fractions(fractions: Sequence[float]) -> None:
@@ -95,13 +107,14 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 
 
 def _sizes(count: int, fractions: Sequence[float], groups: object) -> list[int]:
-    sizes = [0, round(count * fractions[1]), round(count * fractions[2])]
-    sizes[0] = count - sum(sizes)
+    sizes = [round(count * fraction) for fraction in fractions[1:]]
+    sizes.insert(0, count - sum(sizes))
     if min(sizes) < 1:
         what = "rows" if groups is None else "groups"
+        shares = tuple(round(fraction, 4) for fraction in fractions)
         raise ValueError(
-            f"{count} {what} split by {tuple(fractions)} leave an empty part: training, validation "
-            f"and test would have {sizes} {what}. Give more {what} or other fractions."
+            f"{count} {what} split by {shares} leave an empty part: the parts would have {sizes} "
+            f"{what}. Give more {what} or other fractions."
         )
     return sizes
 

@@ -1,0 +1,92 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from tf_mtl import data
+
+HEADER = "age, job,note-1,rich"
+ROWS = [f"{20 + n % 30}, {'baker' if n % 3 else 'smith'},?,{'yes' if n % 2 else 'no'}"
+        for n in range(100)]  # fmt: skip
+TARGETS = {"rich": "binary"}
+
+
+def write(path, rows, header=HEADER):
+    path.write_text("\n".join([*([header] if header else []), *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_spaces_missing_values_and_names(tmp_path):
+    path = write(tmp_path / "a.csv", ROWS)
+    splits = data.from_csv(path, TARGETS, missing_values=["?"], batch_size=16, seed=1)
+    assert {name: tensor.dtype for name, tensor in splits.inputs.items()} == {
+        "age": "float32", "job": "string", "note_1": "float32",
+    }  # fmt: skip
+    x, _ = next(iter(splits.train))
+    assert set(x["job"].numpy().ravel()) == {b"baker", b"smith"}
+    assert np.isnan(x["note_1"]).all()
+
+
+def test_separators_and_compression(tmp_path):
+    with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
+        file.write("\n".join(line.replace(",", ";") for line in [HEADER, *ROWS]))
+    splits = data.from_csv(tmp_path / "a.csv.gz", TARGETS, separator=";", ignore=["note-1"])
+    assert list(splits.inputs) == ["age", "job"]
+    with pytest.raises(ValueError, match="only one column: is the separator right"):
+        data.from_csv(tmp_path / "a.csv.gz", TARGETS)
+
+
+def test_files_without_header_and_with_their_own_test_file(tmp_path):
+    names = ["age", "job", "note-1", "rich"]
+    train = write(tmp_path / "train.csv", ROWS, header=None)
+    test = write(tmp_path / "test.csv", ROWS[:9])
+    splits = data.from_csv(train, TARGETS, names=names, test_path=test)
+    assert splits.sizes == {"train": 89, "valid": 11, "test": 9}
+    with pytest.raises(ValueError, match="4 columns, but `names` gives 2"):
+        data.from_csv(train, TARGETS, names=["age", "rich"])
+
+
+def test_dates_in_text(tmp_path):
+    rows = [f"2024-{1 + n % 12:02}-01 10:00,{n % 2}" for n in range(60)]
+    splits = data.from_csv(write(tmp_path / "a.csv", rows, "when,y"), {"y": "binary"})
+    assert list(splits.inputs) == ["when_days"]
+
+
+def test_big_files_can_be_read_in_parts(tmp_path):
+    parts = data.read_csv(write(tmp_path / "a.csv", ROWS), chunk_rows=40)
+    assert [len(part) for part in parts] == [40, 40, 20]
+
+
+def test_files_that_are_not_there(tmp_path):
+    write(tmp_path / "people.csv", ROWS)
+    with pytest.raises(FileNotFoundError, match=r"'peple.csv' in .*Did you mean 'people.csv'"):
+        data.from_csv(tmp_path / "peple.csv", TARGETS)
+    with pytest.raises(FileNotFoundError, match=r"folder .*nowhere does not exist"):
+        data.from_csv(tmp_path / "nowhere" / "people.csv", TARGETS)
+    with pytest.raises(FileNotFoundError, match="is a folder"):
+        data.from_csv(tmp_path, TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("text", "targets", "message"),
+    [
+        ("", TARGETS, "a.csv is empty"),
+        (HEADER + "\n", TARGETS, "a.csv.*(empty|no rows)"),
+        ("a,b,a\n1,2,3\n", {"b": "auto"}, "two columns called 'a'"),
+        ("a,b\n1,2\n1,2,3\n", {"b": "auto"}, "not a table.*line 3"),
+        ("a,b\n" + "1,2,3\n" * 30, {"b": "auto"}, "not a table|has more"),
+        ("a,b\n1,2\n3,x\n", {"b": "regression"}, r"column 'b' of .*a.csv.*row 2 \('x'\)"),
+        ("a,b\n" + "1,2\n" * 30, {"b": "auto"}, "column 'b' of .*a.csv.*1 class "),
+        ("a,b\n" + "1,2\n2,1\n" * 30, {"c": "auto"}, "target column 'c'.*'a', 'b'"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path, text, targets, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        data.from_csv(tmp_path / "a.csv", targets)
+
+
+def test_text_in_another_encoding(tmp_path):
+    (tmp_path / "a.csv").write_bytes("name,y\nGrö,1\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"a.csv is not text in UTF-8"):
+        data.from_csv(tmp_path / "a.csv", {"y": "auto"})

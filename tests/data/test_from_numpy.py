@@ -1,0 +1,181 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_mtl import data
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(60, 3))
+CLASSES = np.arange(60) % 3
+
+
+def all_labels(splits, task):
+    return np.concatenate([y[task] for part in splits for _, y in part.as_numpy_iterator()])
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "classes", "units"),
+    [
+        (CLASSES, "classification", 3, 1),
+        (CLASSES % 2, "binary", 2, 1),
+        (CLASSES > 0, "binary", 2, 1),
+        (X[:, 0], "regression", None, 1),
+        (X[:, :2], "regression", None, 2),
+        ((X > 0).astype(int), "multilabel", None, 3),
+        (np.array(["ant", "bee", "cow"])[CLASSES], "classification", 3, 1),
+        (np.array(["no", "yes"], object)[CLASSES % 2], "binary", 2, 1),
+        (CLASSES[:, None], "classification", 3, 1),
+    ],
+)
+def test_kinds_are_told_from_labels(labels, kind, classes, units):
+    target = data.from_numpy(X, {"task": labels}).targets["task"]
+    assert (target.kind, target.num_classes, target.units) == (kind, classes, units)
+
+
+def test_a_kind_or_target_decides():
+    y = {"rating": CLASSES}
+    assert data.from_numpy(X, y, {"rating": "regression"}).targets["rating"].kind == "regression"
+    target = data.Target("classification", num_classes=5)
+    assert data.from_numpy(X, y, {"rating": target}).targets["rating"] == target
+
+
+def test_text_is_encoded_and_missing_labels_stay_missing():
+    names = np.array(["bee", None, "ant", ""] * 15, object)
+    value = np.where(np.arange(60) % 4, X[:, 0], np.nan)
+    class_ = np.where(np.arange(60) % 5, CLASSES, -1)
+    splits = data.from_numpy(X, {"animal": names, "value": value, "class_": class_})
+    assert splits.targets["animal"].class_names == ("ant", "bee")
+    assert dict(zip(*np.unique(all_labels(splits, "animal"), return_counts=True), strict=True)) == {
+        -1: 30, 0: 15, 1: 15,
+    }  # fmt: skip
+    assert np.isnan(all_labels(splits, "value")).sum() == 15
+    assert (all_labels(splits, "class_") == -1).sum() == 12
+    assert np.isfinite(splits.targets["value"].mean)
+
+
+def test_statistics_come_from_the_training_rows():
+    splits = data.from_numpy(X, {"both": X[:, :2] * [1, 100]})
+    train = np.concatenate([y["both"] for _, y in splits.train.as_numpy_iterator()])
+    np.testing.assert_allclose(splits.targets["both"].mean, train.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(splits.targets["both"].std, train.std(0), rtol=1e-5)
+
+
+def test_a_constant_regression_has_no_zero_deviation():
+    assert data.from_numpy(X, {"one": np.ones(60)}).targets["one"].std == (1.0,)
+
+
+def test_dictionaries_of_inputs_and_text():
+    words = np.array(["red", "blue"])[CLASSES % 2]
+    splits = data.from_numpy({"numbers": X, "word": words}, {"class_": CLASSES})
+    assert {name: (tensor.shape, tensor.dtype) for name, tensor in splits.inputs.items()} == {
+        "numbers": ((None, 3), "float32"),
+        "word": ((None,), "string"),
+    }
+    x, _ = next(iter(splits.train))
+    assert x["word"].dtype == tf.string
+
+
+def test_test_rows_of_their_own():
+    other = (X[:7], {"class_": CLASSES[:7]})
+    splits = data.from_numpy(X, {"class_": CLASSES}, test=other)
+    assert splits.sizes == {"train": 53, "valid": 7, "test": 7}
+    np.testing.assert_allclose(next(iter(splits.test))[0], X[:7].astype("float32"))
+
+
+def test_rows_of_a_group_stay_together():
+    groups = np.repeat(np.arange(20), 3)
+    x = groups[:, None].astype("float32")
+    parts = data.from_numpy(x, {"value": X[:, 0]}, groups=groups)
+    found = [{int(row[0]) for x, _ in part.as_numpy_iterator() for row in x} for part in parts]
+    assert sum(map(len, found)) == len(set.union(*found)) == 20
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / "points.npz", point=X, extra=X[:, 0], class_=CLASSES, value=X[:, 1])
+    splits = data.from_npz(tmp_path / "points.npz", {"class_": "auto", "value": "regression"})
+    assert sorted(splits.inputs) == ["extra", "point"]
+    one = data.from_npz(tmp_path / "points.npz", ["class_"], inputs=["point"])
+    assert isinstance(one.inputs, keras.KerasTensor)
+    with pytest.raises(ValueError, match=r"'clas'.*Did you mean 'class_'"):
+        data.from_npz(tmp_path / "points.npz", ["clas"])
+    with pytest.raises(FileNotFoundError, match=r"'point.npz'.*Did you mean 'points.npz'"):
+        data.from_npz(tmp_path / "point.npz", ["class_"])
+    (tmp_path / "bad.npz").write_text("not an archive")
+    with pytest.raises(ValueError, match="cannot be read as NPZ"):
+        data.from_npz(tmp_path / "bad.npz", ["class_"])
+
+
+def with_value(array, row, value):
+    changed = np.array(array, dtype=float)
+    changed[row] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "targets", "message"),
+    [
+        (X, [CLASSES], None, "y is a list.*dictionary"),
+        ([X, X], {"a": CLASSES}, None, "x is a list.*dictionary"),
+        (X, {"a": CLASSES[:-1]}, None, r"x has 60 rows, but y\['a'\] has 59"),
+        ({"p": X, "q": X[:5]}, {"a": CLASSES}, None, r"x\['p'\] has 60 rows, but x\['q'\] has 5"),
+        (with_value(X, 7, np.nan), {"a": CLASSES}, None, "x holds NaN in row 7"),
+        ({"p": with_value(X, 9, np.inf)}, {"a": CLASSES}, None, r"x\['p'\] .*infinite.* row 9"),
+        (X * 1e300, {"a": CLASSES}, None, "infinite"),
+        (X.astype(object), {"a": CLASSES}, None, "x has dtype object"),
+        (X, {"a": CLASSES}, {"a": "clasification"}, "Did you mean 'classification'"),
+        (X, {"a": CLASSES}, {"b": "binary"}, "Unknown task.*'b'.*'a'"),
+        (X, {"a": CLASSES}, {"a": "binary"}, "binary but has 3 classes"),
+        (X, {"a": CLASSES}, {"a": data.Target("classification", 2)}, r"from 0 to 1.*row 2"),
+        (X, {"a": CLASSES - 2}, None, "negative class in row 0"),
+        (X, {"a": X[:, 0]}, {"a": "classification"}, "float64.*astype"),
+        (X, {"a": CLASSES * 0}, None, "1 class .*nothing to learn"),
+        (X, {"a": CLASSES * 0 - 1}, None, "0 classes .*nothing to learn"),
+        (X, {"a": np.array([{}] * 60)}, None, "objects, and row 0 holds dict"),
+        (X, {"a": X.astype("complex")}, None, "complex"),
+        (X, {"a": with_value(CLASSES, 4, np.inf)}, None, r"infinite in row 4"),
+        (X, {"a": np.full(60, np.nan)}, None, "no labelled row in the training split"),
+        (X, {"a": np.arange(60)[:, None] % [2, 3]}, {"a": "multilabel"}, r"0 or 1.*row 2"),
+        (X, {"a": np.arange(60) * 10**6}, {"a": "classification"}, "Number them from 0"),
+        (X, {"a-b": CLASSES}, None, "Invalid task name 'a-b'"),
+        (X, {"loss": CLASSES}, None, "Invalid task name 'loss'"),
+        (X, {}, None, "y is an empty dictionary"),
+        (X, {"a": 3}, None, "is a int"),
+        (X[:0], {"a": CLASSES[:0]}, None, "empty"),
+        (X[:4], {"a": CLASSES[:4]}, None, "empty part"),
+        ({"a": X}, {"a": CLASSES}, None, "name inputs and tasks"),
+        (X, {"a": ["x", "y"] * 30}, {"a": data.Target("binary", class_names=("x", "z"))},
+         r"Unknown class.*'y'.*row 1"),
+        (X, {"a": ["1", "two"] * 30}, {"a": "regression"}, r"text in row 1 \('two'\)"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused(x, y, targets, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_numpy(x, y, targets)
+
+
+def test_many_whole_numbers_need_a_kind():
+    x = np.zeros((300, 1))
+    with pytest.raises(ValueError, match=r"300 different whole numbers.*State its kind"):
+        data.from_numpy(x, {"price": np.arange(300)})
+
+
+def test_unknown_task_to_stratify_by():
+    with pytest.raises(ValueError, match=r"stratify by 'clas'.*Did you mean 'class_'"):
+        data.from_numpy(X, {"class_": CLASSES}, stratify="clas")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "binary", "num_classes": 3}, "2 classes"),
+        ({"kind": "classification", "num_classes": 1}, "needs 2 classes"),
+        ({"kind": "classification", "num_classes": 3, "class_names": ("a",)}, "one name for each"),
+        ({"kind": "regression", "units": 2, "mean": (1.0,)}, "1 numbers for 2 units"),
+        ({"kind": "regression", "units": 0}, "at least 1"),
+        ({"kind": "binry"}, "Did you mean 'binary'"),
+    ],
+)
+def test_targets_that_contradict_themselves(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.Target(**arguments)

@@ -1,0 +1,307 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from tf_mtl import data
+
+RANDOM = np.random.default_rng(0)
+ROWS = 200
+
+
+def people(rows=ROWS):
+    """A table with everything in it, and missing cells."""
+    job = RANDOM.choice(["baker", "smith", "tailor"], rows)
+    age = RANDOM.integers(18, 80, rows).astype(float)
+    frame = pd.DataFrame({
+        "age": age,
+        "job": job,
+        "born abroad": RANDOM.random(rows) > 0.5,
+        "hours/week (é)": RANDOM.integers(10, 60, rows),
+        "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(RANDOM.integers(0, 999, rows), "D"),
+        "size": pd.Categorical(RANDOM.choice(["S", "M"], rows)),
+        "rich": np.where(age + RANDOM.normal(0, 5, rows) > 50, "yes", "no"),
+        "income": age * 1000,
+        "status": RANDOM.choice(["single", "wed", "widowed"], rows),
+    })  # fmt: skip
+    frame.loc[::7, "age"] = np.nan
+    frame.loc[::9, "job"] = None
+    frame.loc[::11, "since"] = pd.NaT
+    frame.loc[::13, "rich"] = None
+    return frame
+
+
+TARGETS = {
+    "rich": "binary",
+    "income": "regression",
+    "single": {"column": "status", "kind": "binary", "positive": "single"},
+}
+
+
+def model_of(splits):
+    hidden = keras.layers.Dense(16, "relu")(splits.features)
+    outputs = {
+        task: keras.layers.Dense(max(target.units, target.num_classes or 1), name=task)(hidden)
+        for task, target in splits.targets.items()
+    }
+    return keras.Model(splits.inputs, outputs)
+
+
+def first_x(dataset):
+    return next(iter(dataset))[0]
+
+
+def test_columns_become_named_inputs_and_tasks():
+    splits = data.from_dataframe(people(), TARGETS, batch_size=32)
+    assert {name: (tensor.shape, tensor.dtype) for name, tensor in splits.inputs.items()} == {
+        "age": ((None, 1), "float32"),
+        "job": ((None, 1), "string"),
+        "born_abroad": ((None, 1), "float32"),
+        "hours_week_e": ((None, 1), "float32"),
+        "since_days": ((None, 1), "float32"),
+        "size": ((None, 1), "string"),
+    }
+    assert splits.columns["hours_week_e"] == "hours/week (é)"
+    assert {task: target.kind for task, target in splits.targets.items()} == {
+        "rich": "binary", "income": "regression", "single": "binary",
+    }  # fmt: skip
+    assert splits.targets["rich"].class_names == ("no", "yes")
+    assert splits.targets["single"].class_names == ("not single", "single")
+    x, y = next(iter(splits.train))
+    assert {tuple(value.shape) for value in x.values()} == {(32, 1)}
+    assert {label.dtype.name for label in y.values()} == {"int32", "float32"}
+    rich = np.concatenate([y["rich"] for part in splits for _, y in part.as_numpy_iterator()])
+    assert (rich == -1).sum() == -(-ROWS // 13)
+
+
+def test_features_are_finite_whatever_is_missing_or_unknown():
+    splits = data.from_dataframe(people(), TARGETS)
+    model = keras.Model(splits.inputs, splits.features)
+    strange = {
+        name: tf.constant([[""], ["never seen"]]) if tensor.dtype == "string"
+        else tf.constant([[np.nan], [1e30]])
+        for name, tensor in splits.inputs.items()
+    }  # fmt: skip
+    assert np.isfinite(model(strange)).all()
+    assert np.isfinite(np.concatenate([model(x) for x, _ in splits.train])).all()
+    assert model.variables == []
+
+
+def test_statistics_and_vocabulary_come_from_the_training_split():
+    frame = pd.DataFrame({"word": [f"w{n % 20}" for n in range(ROWS)], "y": [0, 1] * 100,
+                          "number": np.arange(ROWS)})  # fmt: skip
+    train, valid, test = data.split(ROWS, seed=0, stratify=frame["y"].to_numpy())
+    frame.loc[np.concatenate([valid, test]), ["word"]] = "held out"
+    frame.loc[test, "number"] = 10**6
+    splits = data.from_dataframe(frame, {"y": "binary"}, seed=0)
+    assert splits.sizes["test"] == len(test)
+    layers = {layer.name: layer for layer in keras.Model(splits.inputs, splits.features).layers}
+    assert "held out" not in layers["word__category"].get_vocabulary()
+    assert max(layers["columns__intervals"].edges[0]) == max(train)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
+@pytest.mark.parametrize("kind", ["keras", "saved_model"])
+def test_models_survive_saving(tmp_path, kind):
+    splits = data.from_dataframe(people(), TARGETS)
+    model = model_of(splits)
+    x = first_x(splits.test)
+    expected = model(x)
+    if kind == "keras":
+        model.save(tmp_path / "model.keras")
+        got = keras.models.load_model(tmp_path / "model.keras")(x)
+    else:
+        model.export(tmp_path / "model", verbose=False)
+        serve = tf.saved_model.load(tmp_path / "model").signatures["serving_default"]
+        assert set(serve.structured_input_signature[1]) == set(splits.inputs)
+        got = serve(**x)
+    for task in expected:
+        np.testing.assert_allclose(got[task], expected[task], rtol=1e-5, atol=1e-5)
+
+
+def test_the_saved_model_needs_tensorflow_only(tmp_path):
+    splits = data.from_dataframe(people(), TARGETS)
+    model_of(splits).export(tmp_path / "model", verbose=False)
+    program = (
+        (
+            "import sys, tensorflow as tf; m = tf.saved_model.load(sys.argv[1])\n"
+            "f = m.signatures['serving_default']\n"
+            "out = f(age=[[30.]], job=[['smith']], born_abroad=[[1.]], hours_week_e=[[40.]],\n"
+            "        since_days=[[19000.]], size=[['S']])\n"
+            "assert 'tf_mtl' not in sys.modules\n"
+            "print(sorted(out))"
+        )
+        .replace("[[", "tf.constant([[")
+        .replace("]]", "]])")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "model")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "['income', 'rich', 'single']"
+
+
+def test_several_models_share_the_preprocessing():
+    splits = data.from_dataframe(people(), TARGETS)
+    one, two = model_of(splits), model_of(splits)
+    one.compile("sgd", {"income": "mae"})
+    assert not {id(v) for v in one.variables} & {id(v) for v in two.variables}
+
+
+def test_the_fingerprint_and_batches_depend_on_data_and_seed():
+    frame = people()
+    first, same, other = (data.from_dataframe(frame, TARGETS, seed=s) for s in (0, 0, 1))
+    assert first.fingerprint == same.fingerprint != other.fingerprint
+    for mine, yours in zip(first.train, same.train, strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, mine, yours)
+    frame.loc[0, "income"] += 1
+    assert data.from_dataframe(frame, TARGETS, seed=0).fingerprint != first.fingerprint
+
+
+def test_columns_that_say_nothing():
+    frame = pd.DataFrame({"constant": 1.0, "empty": np.nan, "none": None, "number": np.arange(60.0),
+                          "y": [0, 1] * 30})  # fmt: skip
+    splits = data.from_dataframe(frame, {"y": "binary"})
+    assert set(splits.inputs) == {"constant", "empty", "none", "number"}
+    model = keras.Model(splits.inputs, splits.features)
+    assert np.isfinite(model(first_x(splits.train))).all()
+    with pytest.raises(ValueError, match="No input column says anything"):
+        data.from_dataframe(frame[["constant", "empty", "y"]], {"y": "binary"})
+
+
+def test_columns_that_say_nothing_beside_text():
+    frame = pd.DataFrame({"constant": 1.0, "word": ["a", "b"] * 30, "y": [0, 1] * 30})
+    splits = data.from_dataframe(frame, {"y": "binary"})
+    assert np.isfinite(model_of(splits)(first_x(splits.train))["y"]).all()
+
+
+def test_missing_cells_get_a_mark_of_their_own():
+    frame = pd.DataFrame({"n": np.where(np.arange(80) % 2, 5.0, np.nan), "y": [0, 1] * 40})
+    splits = data.from_dataframe(frame, {"y": "binary"})
+    out = keras.Model(splits.inputs, splits.features)({"n": tf.constant([[np.nan], [5.0]])})
+    assert not np.array_equal(out[0], out[1])
+
+
+def test_codes_can_be_categories_and_rare_ones_are_unknown():
+    frame = pd.DataFrame({"code": [*np.repeat(np.arange(10), 9), *range(10, 20)], "y": [0, 1] * 50})
+    splits = data.from_dataframe(
+        frame, {"y": "binary"}, encoding={"categorical": ["code"], "max_categories": 10}
+    )
+    assert splits.inputs["code"].dtype == "string"
+    model = keras.Model(splits.inputs, splits.features)
+    seven, rare, unknown = model({"code": tf.constant([["7"], ["15"], ["99"]])}).numpy()
+    np.testing.assert_array_equal(rare, unknown)
+    assert not np.array_equal(seven, unknown)
+
+
+def test_text_without_repetition_is_reported():
+    frame = pd.DataFrame({"name": [f"n{i}" for i in range(60)], "x": range(60), "y": [0, 1] * 30})
+    with pytest.warns(UserWarning, match=r"'name' has another text in every row.*`ignore`"):
+        data.from_dataframe(frame, {"y": "binary"}, encoding={"max_categories": 20})
+
+
+def test_names_that_would_collide():
+    frame = pd.DataFrame(RANDOM.normal(size=(50, 4)), columns=["a b", "a-b", "日本", "y"])
+    splits = data.from_dataframe(
+        frame, {"a_b_2": {"column": "y", "kind": "regression"}}, stratify=None
+    )
+    assert splits.columns == {"a_b": "a b", "a_b_3": "a-b", "column": "日本"}
+    assert np.isfinite(model_of(splits)(first_x(splits.train))["a_b_2"]).all()
+
+
+def test_several_columns_make_one_task():
+    frame = pd.DataFrame(RANDOM.normal(size=(50, 3)), columns=["x", "east", "north"])
+    frame["rain"], frame["wind"] = [0, 1] * 25, [1, 1, 0, 0, 1] * 10
+    frame["rain"] = frame["rain"].where(np.arange(50) > 4)
+    splits = data.from_dataframe(frame, {
+        "place": {"columns": ["east", "north"], "kind": "regression"},
+        "weather": {"columns": ["rain", "wind"], "kind": "multilabel"},
+    })  # fmt: skip
+    assert (splits.targets["place"].units, splits.targets["weather"].units) == (2, 2)
+    weather = np.concatenate([y["weather"] for p in splits for _, y in p.as_numpy_iterator()])
+    assert (weather == -1).sum() == 5
+    assert list(splits.inputs) == ["x"]
+
+
+def test_whole_number_classes_are_renumbered_with_names():
+    frame = pd.DataFrame(
+        {"x": np.arange(90.0), "grade": [3, 10, 5] * 30, "flag": [1, 2, None] * 30}
+    )
+    splits = data.from_dataframe(frame, {"grade": "classification", "flag": "auto"})
+    assert splits.targets["grade"].class_names == ("3", "5", "10")
+    assert splits.targets["flag"] == data.Target("binary", class_names=("1", "2"))
+
+
+def test_groups_and_own_test_rows():
+    frame = people().assign(family=np.repeat(np.arange(ROWS // 4), 4))
+    splits = data.from_dataframe(frame, TARGETS, groups="family", ignore=["size"], test=people(40))
+    assert splits.sizes["test"] == 40
+    assert "family" not in splits.inputs
+    assert "size" not in splits.inputs
+
+
+def test_a_table_for_prediction():
+    frame = people()
+    splits = data.from_dataframe(frame, TARGETS)
+    model = model_of(splits)
+    shuffled = frame[reversed(frame.columns)].head(5)
+    for arguments in ({}, {"columns": splits.columns}):
+        x = data.inputs_from_dataframe(shuffled, model.input, **arguments)
+        assert list(x) == list(splits.inputs)
+        assert model.predict(x, verbose=0)["income"].shape == (5, 1)
+    assert x["since_days"][1, 0] == (frame["since"][1] - pd.Timestamp("1970-01-01")).days
+    with pytest.raises(ValueError, match=r"'age'.*Did you mean 'Age'"):
+        data.inputs_from_dataframe(frame.rename(columns={"age": "Agee"}).rename(
+            columns={"Agee": "Age"}), model.input)  # fmt: skip
+    frame["age"] = frame["age"].astype(object)
+    frame.loc[3, "age"] = "old"
+    with pytest.raises(ValueError, match=r"'old' in row 4 of column 'age'.*not a number"):
+        data.inputs_from_dataframe(frame, model.input)
+
+
+GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] * 25})
+
+
+@pytest.mark.parametrize(
+    ("frame", "arguments", "message"),
+    [
+        (GOOD, {"targets": {"z": "binary"}}, "Unknown target column 'z'.*'x', 'word', 'y'"),
+        (GOOD, {"targets": {"wird": "binary"}}, "Did you mean 'word'"),
+        (GOOD, {"targets": {"y": "binry"}}, "kind of target 'y' 'binry'.*Did you mean 'binary'"),
+        (GOOD, {"targets": {}}, "one column at least"),
+        (GOOD, {"targets": ["y"]}, "must be a dictionary"),
+        (GOOD, {"targets": {"y": 3}}, "Target 'y' is 3"),
+        (GOOD, {"targets": {"y": {"colunm": "y"}}}, "Did you mean 'column'"),
+        (GOOD, {"targets": {"a b": {"column": "y"}}}, "Invalid task name 'a b'"),
+        (GOOD, {"targets": {"w": {"column": "word", "positive": "c"}}}, "'c'.*'a', 'b'"),
+        (GOOD, {"targets": {"w": {"column": "word", "positive": ["a", "b"]}}}, "is positive"),
+        (GOOD, {"targets": {"y": "binary", "t": {"columns": ["y", "x"], "column": "y"}}},
+         "Give one of them"),
+        (GOOD, {"targets": {"word": "regression"}}, r"text in row 1 \('a'\)"),
+        (GOOD, {"ignore": ["wrd"]}, "column to ignore.*Did you mean 'word'"),
+        (GOOD, {"groups": "family"}, "'family'"),
+        (GOOD, {"ignore": ["x", "word"]}, "no input column left"),
+        (GOOD, {"encoding": {"bins": 3}}, "Unknown argument of the encoding 'bins'"),
+        (GOOD, {"encoding": {"categorical": ["wrd"]}}, "Did you mean 'word'"),
+        (GOOD, {"encoding": {"dates": ["word"]}}, "column 'word'.*ISO 8601"),
+        (GOOD.head(0), {}, "empty"),
+        (GOOD.head(5), {}, "empty part"),
+        (GOOD.assign(y=1), {}, "1 class .*nothing to learn"),
+        (GOOD.rename(columns={"x": "word"}), {}, "two columns called 'word'"),
+        (GOOD.assign(x=[np.inf] + [1.0] * 49), {}, "inf in row 1 of column 'x'"),
+        (GOOD.assign(x=[[1]] * 50), {}, "holds list"),
+        (GOOD.assign(x=[str(n) for n in range(49)] + ["n.a."]), {},
+         r"numbers but for 1 cells.*'n.a.' in row 50.*missing_values"),
+        (GOOD.assign(x=pd.to_timedelta(np.arange(50), "D")), {}, "Timedelta"),
+        (GOOD, {"test": GOOD.drop(columns="word")}, r"lacks the columns \['word'\]"),
+        (GOOD, {"test": GOOD.assign(y=[2] * 50)}, "test table.*from 0 to 1.*row 1"),
+        ([1, 2], {}, "Expected a pandas.DataFrame"),
+    ],
+)  # fmt: skip
+def test_bad_tables_are_refused(frame, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_dataframe(frame, **{"targets": {"y": "binary"}, **arguments})
