@@ -87,14 +87,20 @@ def _is_ready(builder: Any) -> bool:
     return True
 
 
+def _has_downloads(folder: Path) -> bool:
+    """Whether files that were placed by hand may spare the download."""
+    # The folder is data_dir/name/version or data_dir/name/configuration/version.
+    places = [parent / "downloads" for parent in list(folder.parents)[1:3]]
+    return any(place.is_dir() and any(place.iterdir()) for place in places)
+
+
 def _check_network(builder: Any) -> None:
     """Raises `ConnectionError` if the data set's own server cannot be reached within seconds.
 
     Without this, the download is tried again and again for minutes.
     """
     addresses = [url for url in (builder.url_infos or {}) if url.startswith("http")]
-    downloads = Path(builder.data_dir).parents[1] / "downloads"
-    if not addresses or (downloads.is_dir() and any(downloads.iterdir())):
+    if not addresses or _has_downloads(Path(builder.data_dir)):
         return
     request = urllib.request.Request(addresses[0], method="HEAD")
     try:

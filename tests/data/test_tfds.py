@@ -1,0 +1,159 @@
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tf_mtl import data
+
+# TensorFlow Datasets warns of its own dependencies.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+class Shapes(tfds.core.GeneratorBasedBuilder):
+    """Images and numbers of three classes, written to a local folder."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict({
+                "image": tfds.features.Image(shape=(4, 4, 1)),
+                "shape": tfds.features.ClassLabel(names=["disc", "ring", "star"]),
+                "size": np.float32,
+                "count": np.int64,
+                "colour": tfds.features.Text(),
+                "weight": np.float32,
+            })
+        )  # fmt: skip
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(50), "test": self._generate_examples(10)}
+
+    def _generate_examples(self, rows):
+        for row in range(rows):
+            yield (
+                row,
+                {
+                    "image": np.full((4, 4, 1), row * 5, "uint8"),
+                    "shape": row % 3,
+                    "size": row / 2,
+                    "count": row % 4,
+                    "colour": "red" if row % 2 else "blue",
+                    "weight": float(row),
+                },
+            )
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory):
+    builder = Shapes(data_dir=tmp_path_factory.mktemp("tfds"))
+    builder.download_and_prepare()
+    return builder
+
+
+def labels(dataset, task):
+    return np.concatenate([y[task] for _, y in dataset.as_numpy_iterator()])
+
+
+def test_images_and_every_kind_of_label(builder):
+    splits = data.from_tfds(
+        builder,
+        {"shape": "shape", "size": "size", "count": "count", "colour": "colour",
+         "large": lambda row: row["size"] > 10},
+        {"count": "regression"},
+        inputs=["image"], batch_size=8,
+    )  # fmt: skip
+    assert splits.sizes == {"train": 45, "valid": 5, "test": 10}
+    assert splits.targets["shape"].class_names == ("disc", "ring", "star")
+    assert {task: target.kind for task, target in splits.targets.items()} == {
+        "shape": "classification", "size": "regression", "count": "regression",
+        "colour": "binary", "large": "binary",
+    }  # fmt: skip
+    x, y = next(iter(splits.train))
+    assert (x.dtype, splits.inputs.name, splits.inputs.dtype) == (tf.uint8, "image", "uint8")
+    assert {task: label.dtype.name for task, label in y.items()} == {
+        "shape": "int32", "size": "float32", "count": "float32", "colour": "int32",
+        "large": "int32",
+    }  # fmt: skip
+    size = labels(splits.train, "size")
+    assert splits.targets["size"].mean == pytest.approx([size.mean()])
+    np.testing.assert_array_equal(labels(splits.test, "large"), labels(splits.test, "size") > 10)
+    np.testing.assert_array_equal(
+        labels(splits.test, "colour"), labels(splits.test, "size") % 1 > 0
+    )
+
+
+def test_numbers_and_text_become_a_table(builder):
+    splits = data.from_tfds(
+        builder, {"shape": "shape"}, inputs=["size", "count", "colour"], batch_size=8
+    )
+    assert {name: tensor.dtype for name, tensor in splits.inputs.items()} == {
+        "size": "float32", "count": "float32", "colour": "string",
+    }  # fmt: skip
+    x, _ = next(iter(splits.train))
+    assert {tuple(value.shape) for value in x.values()} == {(8, 1)}
+
+
+def test_order_and_fingerprint(builder):
+    first, second = (
+        data.from_tfds(builder, {"size": "size"}, inputs=["image"], seed=2) for _ in range(2)
+    )
+    epochs = [labels(first.train, "size"), labels(first.train, "size")]
+    np.testing.assert_array_equal(epochs[0], labels(second.train, "size"))
+    assert not np.array_equal(*epochs)
+    assert first.fingerprint == second.fingerprint
+    parts = {"train": "train[:50%]", "valid": "train[50%:]", "test": "test"}
+    other = data.from_tfds(builder, {"size": "size"}, inputs=["image"], splits=parts)
+    assert other.sizes == {"train": 25, "valid": 25, "test": 10}
+    assert other.fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tasks": {"shape": "shap"}}, "Unknown feature of shapes 'shap'.*Did you mean 'shape'"),
+        ({"tasks": {"a-b": "shape"}}, "Invalid task name 'a-b'"),
+        ({"inputs": ["imag"]}, "Did you mean 'image'"),
+        ({"targets": {"shpe": "binary"}}, "Did you mean 'shape'"),
+        ({"targets": {"shape": "binary"}}, "Labels of task 'shape'|binary"),
+        ({"splits": {"train": "train", "valid": "test"}}, "'test'"),
+        ({"splits": {"train": "train", "valid": "tst", "test": "test"}}, "Did you mean 'test'"),
+        ({"tasks": {"count": lambda row: row["count"] - 3}}, "negative class"),
+    ],
+)
+def test_bad_arguments_are_refused(builder, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_tfds(builder, **{"tasks": {"shape": "shape"}, **arguments})
+
+
+def test_a_data_set_that_tfds_knows():
+    with tfds.testing.mock_data(num_examples=20):
+        splits = data.from_tfds("mnist", {"digit": "label", "odd": lambda row: row["label"] % 2})
+        assert splits.targets["digit"].num_classes == 10
+        assert splits.targets["odd"].kind == "binary"
+        x, _ = next(iter(splits.train))
+    assert x.shape == (20, 28, 28, 1)
+
+
+def test_unknown_data_sets():
+    with pytest.raises(ValueError, match=r"Unknown data set.*'mnst'.*Did you mean 'mnist'"):
+        data.from_tfds("mnst", {"digit": "label"})
+    with pytest.raises(ValueError, match=r"'mnist:9.9.9' cannot be built"):
+        data.from_tfds("mnist:9.9.9", {"digit": "label"})
+
+
+def test_without_a_network_it_fails_early(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        tfds.image_classification.MNIST, "url_infos", {"http://data.invalid/mnist.gz": None}
+    )
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.delenv(proxy, raising=False)
+    start = time.monotonic()
+    with pytest.raises(ConnectionError, match=r"(?s)data.invalid.*download_and_prepare\(\), copy"):
+        data.from_tfds("mnist", {"digit": "label"}, data_dir=str(tmp_path))
+    assert time.monotonic() - start < 10
