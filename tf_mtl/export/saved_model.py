@@ -100,7 +100,11 @@ def _write(
     folder: Path,
 ) -> None:
     archive = keras.export.ExportArchive()
-    archive.track(model)  # lookup tables; variables are found through the signatures
+    # The signatures find their variables, but not their lookup tables. Keras would store the
+    # variables of a tracked model a second time; of a module that holds it, only the tables.
+    module = tf.Module()
+    module.model = model
+    archive.track(module)
     for name, function in signatures.items():
         archive.add_endpoint(name, function, input_signature=inputs)
     archive.write_out(str(folder), verbose=False)
