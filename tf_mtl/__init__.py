@@ -7,10 +7,12 @@ The package in the order of its pipeline:
 * `heads`: features → one named output, with its loss, metrics and label rule
 * `losses`, `metrics`: what Keras lacks
 * `training`: `MultiTaskModel` and `build_model`
+* `evaluation`: what learning the tasks together gains over training them singly
 * `export`: a trained model → a SavedModel that serves every task by name
 """
 
 from . import data as data
+from . import evaluation as evaluation
 from . import export as export
 from . import heads as heads
 from . import losses as losses

@@ -1,0 +1,11 @@
+"""Evaluation: what learning the tasks together gains or costs.
+
+* `per_task`: the results of `model.evaluate`, by task
+* `single_task_baselines`: the same tasks trained singly, for comparison
+* `task_gains`, `delta_m`: relative gain over single-task training, by task and on average
+"""
+
+from .baselines import single_task_baselines as single_task_baselines
+from .delta_m import delta_m as delta_m
+from .delta_m import task_gains as task_gains
+from .per_task import per_task as per_task
