@@ -52,6 +52,28 @@ def test_dates_in_text(tmp_path):
     assert list(splits.inputs) == ["when_days"]
 
 
+def test_codes_keep_their_zeros(tmp_path):
+    rows = [f"{n},0{n % 3},{n % 2}" for n in range(60)]
+    path = write(tmp_path / "a.csv", ["", ",code,y", *rows], header=None)
+    splits = data.from_csv(path, {"y": "binary"}, encoding={"categorical": ["code"]})
+    x, _ = next(iter(splits.train))
+    assert set(x["code"].numpy().ravel()) == {b"00", b"01", b"02"}
+    assert list(splits.inputs) == ["Unnamed_0", "code"]
+
+
+def test_bools_with_missing_cells(tmp_path):
+    rows = [
+        ("True", "False", "")[n % 3] + f",{n},{('True', 'False', '')[n % 3]}" for n in range(90)
+    ]
+    splits = data.from_csv(write(tmp_path / "a.csv", rows, "member,n,y"), {"y": "auto"})
+    assert splits.inputs["member"].dtype == "float32"
+    x, y = next(iter(splits.valid))
+    member = x["member"].numpy().ravel()
+    assert set(member[~np.isnan(member)]) == {0.0, 1.0}
+    assert splits.targets["y"] == data.Target("binary", class_names=("False", "True"))
+    np.testing.assert_array_equal(np.where(np.isnan(member), -1, member), y["y"])
+
+
 def test_big_files_can_be_read_in_parts(tmp_path):
     parts = data.read_csv(write(tmp_path / "a.csv", ROWS), chunk_rows=40)
     assert [len(part) for part in parts] == [40, 40, 20]

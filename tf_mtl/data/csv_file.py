@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .encoding import as_encoding
 from .files import existing_file
 from .splits import Splits
 from .table import Table, splits_from_tables
@@ -51,15 +52,16 @@ def from_csv(
     >>> splits.inputs["age"].dtype, splits.inputs["job"].dtype
     ('float32', 'string')
     """
-    tables = [
-        None if file is None else Table(
-            read_csv(file, separator=separator, names=names, missing_values=missing_values),
-            str(file),
-        )
-        for file in (path, test_path)
-    ]  # fmt: skip
-    assert tables[0] is not None
-    return splits_from_tables(tables[0], tables[1], targets, **options)
+    encoding = as_encoding(options.pop("encoding", None))
+    reading: dict[str, Any] = {
+        "separator": separator,
+        "names": names,
+        "missing_values": missing_values,
+        "text_columns": encoding.categorical,
+    }
+    table = Table(read_csv(path, **reading), str(path))
+    test = None if test_path is None else Table(read_csv(test_path, **reading), str(test_path))
+    return splits_from_tables(table, test, targets, encoding=encoding, **options)
 
 
 def read_csv(
@@ -68,6 +70,7 @@ def read_csv(
     separator: str = ",",
     names: Sequence[str] | None = None,
     missing_values: Sequence[str] = (),
+    text_columns: Sequence[str] = (),
     chunk_rows: int | None = None,
 ) -> Any:
     """Reads a CSV file as `from_csv` does.
@@ -77,6 +80,8 @@ def read_csv(
         separator: Between cells.
         names: Column names of a file that has none.
         missing_values: Further cells that are missing.
+        text_columns: Columns to keep as text even if they look like numbers, so that "007" is not
+            7; names that the file lacks are passed over.
         chunk_rows: If given, yield tables of so many rows, for files larger than memory.
 
     Returns:
@@ -101,15 +106,19 @@ def read_csv(
     try:
         first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str,
                             skipinitialspace=True)  # fmt: skip
-        header = [str(name).strip() for name in first.iloc[0]]
+        header = [
+            f"Unnamed: {place}" if name != name else str(name).strip()  # noqa: PLR0124 - NaN
+            for place, name in enumerate(first.iloc[0])
+        ]
         named = names is None or header == list(names)
         if names is not None and len(header) != len(names):
             raise ValueError(
                 f"{path} has {len(header)} columns, but `names` gives {len(names)}: {list(names)}."
             )
         _check_header(header if named else list(names or ()), path)
-        options |= {"names": header if named else list(names or ()), "header": None,
-                    "skiprows": 1 if named else 0}  # fmt: skip
+        columns = header if named else list(names or ())
+        options |= {"names": columns, "header": 0 if named else None}
+        options["dtype"] = {column: str for column in text_columns if column in columns}
         with warnings.catch_warnings():
             # A row with too many cells would otherwise be cut with a mere warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..names import check_known
 from .calendar import CalendarFeatures
 from .intervals import Intervals
 from .missing import FillMissing
@@ -60,6 +61,15 @@ class Encoding:
                 "`intervals` and `max_categories` must be at least 1, not "
                 f"{self.intervals} and {self.max_categories}."
             )
+
+
+def as_encoding(encoding: Encoding | Mapping[str, Any] | None) -> Encoding:
+    """Returns an `Encoding` for None, a dictionary of its arguments, or itself."""
+    if isinstance(encoding, Encoding):
+        return encoding
+    options = dict(encoding or {})
+    check_known(options, Encoding.__dataclass_fields__, "argument of the encoding")
+    return Encoding(**options)
 
 
 def encode_inputs(

@@ -11,7 +11,7 @@ import numpy as np
 from ..names import check_known, nearest
 from .arrays import split_rows, take
 from .columns import input_arrays, input_kinds, input_names
-from .encoding import Encoding, encode_inputs
+from .encoding import Encoding, as_encoding, encode_inputs
 from .splits import Splits, build_splits
 from .target_columns import encode_columns, target_columns
 
@@ -106,7 +106,7 @@ def splits_from_tables(
 ) -> Splits:
     """Does the work of `from_dataframe` for tables that have names."""
     frame = _checked(table)
-    encoding = _encoding(encoding)
+    encoding = as_encoding(encoding)
     tasks = target_columns(targets, list(frame.columns))
     ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
     check_known(ignore, frame.columns, f"column to ignore in {table.source}")
@@ -184,11 +184,3 @@ def _check_same_columns(needed: Sequence[str], frame: Any, test: Table) -> None:
             f"{test.source} lacks the columns {lacking} of the training rows. It has "
             f"{list(frame.columns)}.{hint}"
         )
-
-
-def _encoding(encoding: Encoding | Mapping[str, Any] | None) -> Encoding:
-    if isinstance(encoding, Encoding):
-        return encoding
-    options = dict(encoding or {})
-    check_known(options, Encoding.__dataclass_fields__, "argument of the encoding")
-    return Encoding(**options)
