@@ -68,10 +68,10 @@ def test_one_seed_gives_one_order_and_each_epoch_another():
     np.testing.assert_array_equal(order(first.test), order(first.test))
 
 
-def test_skipped_epochs_give_the_order_of_a_longer_run():
+def test_a_run_can_start_at_any_epoch():
     straight, resumed = data.load("digits"), data.load("digits")
     epochs = [order(straight.train) for _ in range(3)]
-    resumed.skip_epochs(2)
+    resumed.start_epoch(2)
     np.testing.assert_array_equal(order(resumed.train), epochs[2])
 
 

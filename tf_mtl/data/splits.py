@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .epoch_order import EpochOrder
 from .targets import Target
 
 Arrays = np.ndarray | dict[str, np.ndarray]
@@ -37,6 +38,7 @@ class Splits:
         sizes: number of rows, `{"train": …, "valid": …, "test": …}`.
         fingerprint: SHA-256 of the data and of the rows in each split, as hexadecimal digits.
         columns: `{input name: column name}` for data that come from a table, otherwise empty.
+        order: order of the training rows in each epoch.
     """
 
     train: tf.data.Dataset
@@ -48,21 +50,21 @@ class Splits:
     sizes: dict[str, int]
     fingerprint: str
     columns: dict[str, str]
+    order: EpochOrder
 
     def __iter__(self) -> Iterator[tf.data.Dataset]:
         return iter((self.train, self.valid, self.test))
 
-    def skip_epochs(self, epochs: int) -> None:
-        """Moves the order of training rows on, as if `epochs` epochs had been drawn.
+    def start_epoch(self, epoch: int) -> None:
+        """Lets the next iterator over the training rows see the order of this epoch.
 
-        A resumed run calls it once to see the rows in the order of the run that was interrupted.
+        By itself every iterator sees the next order. A run that must be repeatable exactly, a
+        resumed one for instance, says at the start of each epoch which one it is.
 
         Args:
-            epochs: number of epochs already trained.
+            epoch: Number of the epoch, counted from 0.
         """
-        for _ in range(epochs):
-            # The order of an epoch is drawn when its iterator is made.
-            next(iter(self.train))
+        self.order.start_epoch(epoch)
 
 
 def build_splits(
@@ -90,8 +92,9 @@ def build_splits(
     if network is None:
         inputs = plain_inputs(parts["train"][0])
         network = (inputs, inputs)
+    order = EpochOrder(seed)
     return Splits(
-        **{name: batches(x, y, batch_size, seed if name == "train" else None)
+        **{name: batches(x, y, batch_size, order if name == "train" else None)
            for name, (x, y) in parts.items()},
         inputs=network[0],
         features=network[1],
@@ -99,20 +102,19 @@ def build_splits(
         sizes={name: len(numbers) for name, numbers in rows.items()},
         fingerprint=fingerprint(parts, rows),
         columns=dict(columns or {}),
+        order=order,
     )  # fmt: skip
 
 
 def batches(
-    x: Arrays, y: Mapping[str, np.ndarray], batch_size: int, seed: int | None
+    x: Arrays, y: Mapping[str, np.ndarray], batch_size: int, order: EpochOrder | None
 ) -> tf.data.Dataset:
-    """Returns batches of `(x, {task: y})`; shuffled anew in every epoch if a seed is given."""
+    """Returns batches of `(x, {task: y})`; shuffled anew in every epoch if there is an order."""
     tensors = tf.nest.map_structure(tf.convert_to_tensor, (x, dict(y)))
     count = len(next(iter(y.values())))
     # The whole data are in memory. Row numbers are shuffled and rows gathered a batch at a time:
     # many times faster than slicing, shuffling and batching rows with many columns one by one.
-    numbers = tf.data.Dataset.range(count)
-    if seed is not None:
-        numbers = numbers.shuffle(count, seed=seed, reshuffle_each_iteration=True)
+    numbers = tf.data.Dataset.range(count) if order is None else order.rows(count)
 
     def gather(index: tf.Tensor) -> Any:
         return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), tensors)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ..names import check_known, check_task_names
 from .arrays import Kinds
 from .encoding import Encoding, encode_inputs
+from .epoch_order import EpochOrder
 from .identifiers import identifiers
 from .labels import MISSING, Labels, encode_labels
 from .splits import Splits, check_batch_size, with_statistics
@@ -97,9 +98,8 @@ def from_tfds(
     ready = {part: rows[part].map(lambda x, y: (x, _encoded(y, found))) for part in _PARTS}
     network = _network(ready["train"], names, features)
     count = len(next(iter(labels["train"].values())))
-    shuffled = ready["train"].shuffle(
-        min(count, _SHUFFLED), seed=seed, reshuffle_each_iteration=True
-    )
+    order = EpochOrder(seed)
+    shuffled = order.shuffled(ready["train"], count, min(count, _SHUFFLED))
 
     def batched(dataset: tf.data.Dataset) -> tf.data.Dataset:
         return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
@@ -114,6 +114,7 @@ def from_tfds(
         sizes={part: len(next(iter(labels[part].values()))) for part in _PARTS},
         fingerprint=_fingerprint(builder, texts, labels),
         columns={},
+        order=order,
     )
 
 
