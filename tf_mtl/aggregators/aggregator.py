@@ -116,13 +116,9 @@ class Aggregator(keras.layers.Layer, abc.ABC):
         return {key: tf.convert_to_tensor(variable) for key, variable in self._state.items()}
 
     def write_state(self, state: dict[str, Any]) -> None:
-        """Writes the state back, save what is not finite: a step that overflowed is skipped."""
+        """Writes the state back."""
         for key, variable in self._state.items():
-            value = tf.cast(state[key], variable.dtype)
-            if value.dtype.is_floating:
-                finite = tf.reduce_all(tf.math.is_finite(value))
-                value = tf.where(finite, value, tf.convert_to_tensor(variable))
-            variable.assign(value)
+            variable.assign(tf.cast(state[key], variable.dtype))
 
     @abc.abstractmethod
     def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
@@ -182,6 +178,13 @@ def check_range(argument: str, value: float, low: float, high: float = float("in
     if not low <= value <= high:
         expected = f"in [{low:g}, {high:g}]" if high < float("inf") else f"{low:g} or more"
         raise ValueError(f"`{argument}` must be {expected}. Received: {argument}={value!r}.")
+
+
+def keep_unless(finite: Any, state: dict[str, Any], before: dict[str, Any]) -> None:
+    """Takes the state back where the gradients are not finite: that step will be skipped."""
+    for key, value in state.items():
+        if value is not before[key]:
+            state[key] = tf.where(finite, value, tf.cast(before[key], value.dtype))
 
 
 def check_parameters_only(aggregator: Aggregator) -> None:

@@ -12,7 +12,7 @@ from tf_mtl.aggregators.aggregator import check_choice
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.preference import check_preference, preferred
-from tf_mtl.aggregators.spectrum import rank
+from tf_mtl.aggregators.spectrum import eigh, rank
 
 SCALES = ("min", "median", "rmse")
 
@@ -52,7 +52,7 @@ class AlignedMTL(GramianAggregator):
 
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         shares = preferred(self.preference, rows, 1.0 / rows.count)
-        eigenvalues, vectors = tf.linalg.eigh(rows.gramian)  # ascending
+        eigenvalues, vectors = eigh(rows.gramian)  # ascending
         tasks = rows.tasks
         kept = (tf.range(tasks) >= tasks - rank(rows)) & (
             eigenvalues > tasks * 2.0**-52 * eigenvalues[-1]

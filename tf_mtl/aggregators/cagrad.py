@@ -11,6 +11,7 @@ from tf_mtl.aggregators.aggregator import check_choice, check_range
 from tf_mtl.aggregators.critical_line import raise_the_worst
 from tf_mtl.aggregators.gramian import Rows, quadratic
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.aggregators.nonnegative import solve_nonnegative
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -57,6 +58,16 @@ class CAGrad(GramianAggregator):
         rise = rows.present / rows.lengths
         rise = tf.math.divide_no_nan(rise, tf.reduce_max(rise))
         noise = tf.constant(rows.noise, tf.float64)
-        x = raise_the_worst(rows.cosines, products, rise, radius, noise)
+        infinity = tf.constant(float("inf"), tf.float64)
+        top = tf.where(_is_stationary(rows), tf.zeros_like(infinity), infinity)
+        x = raise_the_worst(rows.cosines, products, rise, radius, top, noise)
         weights = tf.where(lost, tf.zeros_like(mean), mean + x / rows.lengths)
         return weights / (1.0, 1.0 + self.c**2, 1.0 + self.c)[self.rescale]
+
+
+def _is_stationary(rows: Rows) -> Any:
+    """Returns whether 0 is in the hull of the unit rows, so that no step helps all the tasks."""
+    present = rows.present[:, None] * rows.present[None, :]
+    x, _ = solve_nonnegative(rows.cosines + present, -rows.present[None, :], rows.precision)
+    shares = tf.math.divide_no_nan(x[0], tf.reduce_sum(x[0]))
+    return quadratic(rows.cosines, shares) <= rows.noise

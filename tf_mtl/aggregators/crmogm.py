@@ -21,7 +21,7 @@ class CRMOGM(GramianAggregator):
 
     Reference: Zhou et al., "On the Convergence of Stochastic Multi-Objective Gradient Manipulation
     and Beyond", NeurIPS 2022, algorithm 1. α is constant, where the paper lets it grow towards 1;
-    λ starts from equal weights that sum to 1.
+    λ starts from the first weights of each task.
 
     Args:
         aggregator: the method to smooth: its name, config or an instance (default: `MGDA`). It
@@ -30,8 +30,8 @@ class CRMOGM(GramianAggregator):
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> g = CRMOGM("mgda", alpha=0.5)(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]]))
-    >>> g.numpy().round(4)
-    array([0.5, 1. , 1. ], dtype=float32)
+    >>> g.numpy().round(4) + 0.0
+    array([0., 1., 1.], dtype=float32)
     """
 
     def __init__(self, aggregator: Any = "mgda", alpha: float = 0.9, **options: Any) -> None:
@@ -55,7 +55,8 @@ class CRMOGM(GramianAggregator):
 
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
         inner = self.aggregator._first_state(tasks, sizes)
-        first = {**super()._first_state(tasks, sizes), "smooth": np.full(tasks, 1 / tasks, "f")}
+        smooth = {"smooth": np.zeros(tasks, "float32"), "seen": np.zeros(tasks, "float32")}
+        first = {**super()._first_state(tasks, sizes), **smooth}
         return {**first, **{f"inner_{key}": value for key, value in inner.items()}}
 
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
@@ -63,9 +64,10 @@ class CRMOGM(GramianAggregator):
         weights = self.aggregator._solve(rows, losses, inner)
         inner["step"] += 1
         state.update({f"inner_{key}": value for key, value in inner.items()})
-        equal = rows.present / rows.count
-        before = tf.where(state["step"] == 0, equal, tf.cast(state["smooth"], tf.float64))
-        smooth = self.alpha * before + (1.0 - self.alpha) * weights
-        kept = tf.cast(state["smooth"], tf.float64)
-        state["smooth"] = tf.where(rows.present > 0, smooth, kept)
+        before = tf.cast(state["smooth"], tf.float64)
+        smooth = tf.where(
+            state["seen"] > 0, self.alpha * before + (1.0 - self.alpha) * weights, weights
+        )
+        state["smooth"] = tf.where(rows.present > 0, smooth, before)
+        state["seen"] = tf.maximum(tf.cast(rows.present, tf.float32), state["seen"])
         return smooth * rows.present

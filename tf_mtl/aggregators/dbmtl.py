@@ -8,7 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, check_parameters_only, check_range
+from tf_mtl.aggregators.aggregator import (
+    Aggregator,
+    check_parameters_only,
+    check_range,
+    keep_unless,
+)
 from tf_mtl.aggregators.gramian import combine, divide, from_blocks
 from tf_mtl.aggregators.moving_rows import first_average, move_average
 
@@ -53,8 +58,10 @@ class DBMTL(Aggregator):
         if losses is not None:
             column = tf.cast(losses, tf.float32)[:, None]
             logs = [divide(tf.cast(block, tf.float32), column) for block in blocks]
+        remembered = dict(state)
         kept = self.beta / (state["updates"] + 1.0) ** self.beta_decay
         averages, _ = move_average(logs, 1.0 - kept, state)
         rows = from_blocks(averages)
+        keep_unless(tf.reduce_all(tf.math.is_finite(rows.norms)), state, remembered)
         gradient = combine(averages, rows.present / rows.lengths, rows)
         return [tf.cast(part, block.dtype) for part, block in zip(gradient, blocks, strict=True)]

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import Aggregator, check_parameters_only, check_range
-from tf_mtl.aggregators.pairs import random_seed
+from tf_mtl.aggregators.draws import uniforms
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -50,17 +50,18 @@ class GradDrop(Aggregator):
     def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
         gradient = []
         for number, block in enumerate(blocks):
-            seed = random_seed(self.seed + number * 2**32, state["step"])
-            uniforms = tf.random.stateless_uniform(block.shape[1:], seed, alg="philox")
-            gradient.append(drop_signs(block, uniforms, self.leak))
+            drawn = uniforms(block.shape[1:], self.seed + number * 2**32, state["step"])
+            gradient.append(drop_signs(block, drawn, self.leak))
         return gradient
 
 
-def drop_signs(block: Any, uniforms: Any, leak: float | Sequence[float]) -> Any:
-    """Returns the sum of the rows with the drawn sign: positive where P exceeds the uniforms."""
-    rows = tf.cast(block, uniforms.dtype)
+def drop_signs(block: Any, drawn: Any, leak: float | Sequence[float]) -> Any:
+    """Returns the sum of the rows with the drawn sign: positive where P exceeds what was
+    drawn from [0, 1).
+    """
+    rows = tf.cast(block, drawn.dtype)
     total, absolute = tf.reduce_sum(rows, 0), tf.reduce_sum(tf.abs(rows), 0)
-    positive = 0.5 + 0.5 * tf.math.divide_no_nan(total, absolute) > uniforms
+    positive = 0.5 + 0.5 * tf.math.divide_no_nan(total, absolute) > drawn
     passes = (positive & (rows > 0)) | (~positive & (rows < 0))
     leak = tf.reshape(tf.constant(leak, rows.dtype), [-1, 1])
     return tf.cast(tf.reduce_sum(tf.where(passes, rows, leak * rows), 0), block.dtype)

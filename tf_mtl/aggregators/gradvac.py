@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import check_choice, check_range
 from tf_mtl.aggregators.compiled import compiled
+from tf_mtl.aggregators.draws import ORDERS, visiting_order
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
-from tf_mtl.aggregators.pairs import ORDERS, visiting_order
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

@@ -105,7 +105,8 @@ def from_blocks(blocks: Sequence[Any], exact: bool | None = None) -> Rows:
     Args:
         blocks: list of `[T, n_i]` tensors of a float dtype; they are never concatenated.
         exact: form the products in float64 (default: where the Jacobian is small). Otherwise
-            they are float32, and a row of squares beyond its range sends all of them to float64.
+            they are float32, and squares beyond its range send them to float64, save where they
+            vanish: a row of entries below 1e-19 in a large Jacobian counts as absent.
     """
     exact = is_small(blocks) if exact is None else exact
     if exact:
@@ -124,6 +125,9 @@ def combine(blocks: Sequence[Any], weights: Any, rows: Rows | None = None) -> li
     becomes exactly zero, and a near cancellation in a large Jacobian is summed in float64.
     """
     weights = tf.cast(weights, tf.float64)
+    if rows is not None:
+        finite = tf.reduce_all(tf.math.is_finite(rows.norms))
+        weights = tf.where(finite, weights, tf.constant(float("nan"), tf.float64))
     if is_small(blocks):
         sums = _sums(blocks, weights, tf.float64)
         sums = sums if rows is None else _without_noise(sums, weights, rows, LOST[True])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator
+from tf_mtl.aggregators.aggregator import Aggregator, keep_unless
 from tf_mtl.aggregators.gramian import Rows, combine, divide, from_blocks, from_gramian, is_small
 
 # With every="auto", weights have moved when their shares (|w| / Σ|w|) differ by more than this in
@@ -33,7 +33,7 @@ class GramianAggregator(Aggregator):
         self.build((gramian.shape[0], None))
         state = self.read_state()
         weights = self._scheduled(
-            lambda state: self._solve(from_gramian(gramian), losses, state), state
+            lambda state: self._weigh(from_gramian(gramian), losses, state), state
         )
         self._finish(state)
         squared = tf.linalg.matvec(tf.cast(gramian, tf.float64), weights)
@@ -42,7 +42,9 @@ class GramianAggregator(Aggregator):
 
     def due(self) -> Any:
         """Returns whether the next step has to solve for its weights (a bool tensor)."""
-        return tf.constant(True) if self.every == 1 else self.read_state()["wait"] <= 0
+        if self.every == 1 or not self.built:
+            return tf.constant(True)
+        return self.read_state()["wait"] <= 0
 
     def skip(self) -> Any:
         """Counts a step for which weights were not `due` and returns the last ones, `[T]`."""
@@ -76,17 +78,24 @@ class GramianAggregator(Aggregator):
         factor = self._shortening(tf.sqrt(tf.add_n(squares)))
         return gradient if factor is None else [tf.cast(factor, p.dtype) * p for p in gradient]
 
+    def _weigh(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
+        """Solves; gradients that overflowed give nan and leave the state alone."""
+        before, finite = dict(state), tf.reduce_all(tf.math.is_finite(rows.norms))
+        weights = self._solve(rows, losses, state)
+        keep_unless(finite, state, before)
+        return tf.where(finite, weights, tf.constant(float("nan"), tf.float64))
+
     def _careful(
         self, rows: Rows, blocks: Sequence[Any], losses: Any, gramian: Any, state: dict[str, Any]
     ) -> Any:
         """Solves, and once more with float64 products where the rows of a large J cancel."""
         before = dict(state)
-        weights = self._solve(rows, losses, state)
+        weights = self._weigh(rows, losses, state)
         if gramian is not None or is_small(blocks):
             return weights
 
         def again(state: dict[str, Any]) -> Any:
-            return self._solve(from_blocks(blocks, exact=True), losses, state)
+            return self._weigh(from_blocks(blocks, exact=True), losses, state)
 
         return _either(rows.cancels(weights), again, before, (weights, dict(state)), state)
 

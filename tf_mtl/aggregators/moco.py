@@ -8,7 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, check_parameters_only, check_range
+from tf_mtl.aggregators.aggregator import (
+    Aggregator,
+    check_parameters_only,
+    check_range,
+    keep_unless,
+)
 from tf_mtl.aggregators.gramian import combine, divide, from_blocks
 from tf_mtl.aggregators.moving_rows import first_average, move_average
 from tf_mtl.aggregators.sdmgrad import keep_absent
@@ -70,6 +75,7 @@ class MoCo(Aggregator):
         return {**first, "simplex": np.full(tasks, 1.0 / tasks, "float32")}
 
     def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+        remembered = dict(state)
         rate = self.beta / (state["updates"] + 1.0) ** self.beta_decay
         averages, _ = move_average(blocks, rate, state)
         rows = from_blocks(averages)
@@ -80,5 +86,6 @@ class MoCo(Aggregator):
         slope = tf.linalg.matvec(products, simplex) + self.rho * simplex
         simplex = project_simplex(simplex - gamma * slope, rows.present)
         state["simplex"] = keep_absent(simplex, before, rows.present)
+        keep_unless(tf.reduce_all(tf.math.is_finite(rows.norms)), state, remembered)
         gradient = combine(averages, simplex, rows)
         return [tf.cast(part, block.dtype) for part, block in zip(gradient, blocks, strict=True)]

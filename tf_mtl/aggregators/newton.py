@@ -10,7 +10,7 @@ from tf_mtl.aggregators.gramian import Rows
 
 # Added to the cosines, so that there is a solution where a positive combination of rows is zero;
 # where it changes one of the equations by more than SEEN, there is none without it.
-RIDGE, SEEN = 1e-13, 1e-4
+RIDGE, SEEN = 1e-15, 1e-4
 MOST_STEPS = 40
 
 
@@ -48,6 +48,7 @@ def solve_power(rows: Rows, power: float) -> Any:
         shortened = change / (1.0 + max(1.0, 0.5 * (power + 1.0)) * longest)
         return k + 1, y * (1.0 + shortened), longest
 
-    _, y, _ = tf.while_loop(unsolved, step, (0, y, tf.constant(1.0, tf.float64)))
+    _, y, longest = tf.while_loop(unsolved, step, (0, y, tf.constant(1.0, tf.float64)))
     share = tf.reduce_max(RIDGE * y ** (power + 1.0) * rows.present)
-    return tf.where(share > SEEN, tf.zeros_like(y), alone * y * rows.present)
+    lost = (share > SEEN) | (longest > 1e-3)
+    return tf.where(lost, tf.zeros_like(y), alone * y * rows.present)

@@ -1,0 +1,185 @@
+"""Names, configs, arguments, schedules and state."""
+
+from __future__ import annotations
+
+import inspect
+
+import descriptors
+import keras
+import matrices
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_mtl import aggregators
+
+CASES = [
+    pytest.param(row.cls, variant, id=f"{row.cls.__name__}_{variant}")
+    for row in descriptors.AGGREGATORS
+    for variant in row.variants
+]
+
+
+def test_everything_public_is_on_the_list():
+    public = {getattr(aggregators, name) for name in aggregators.__all__ if name[0].isupper()}
+    concrete = {cls for cls in public if not inspect.isabstract(cls)}
+    assert concrete == {row.cls for row in descriptors.AGGREGATORS}
+
+
+@pytest.mark.parametrize(("cls", "arguments"), CASES)
+def test_configs_come_back(cls, arguments):
+    method = cls(**arguments, groups="layer", name="mine")
+    config = keras.saving.serialize_keras_object(method)
+    again = aggregators.get(config)
+    assert type(again) is cls
+    assert again.get_config() == method.get_config()
+    for key, value in arguments.items():
+        assert key == "aggregator" or getattr(again, key) == value
+
+
+@pytest.mark.parametrize(("cls", "arguments"), CASES)
+def test_docstrings_are_complete(cls, arguments):
+    assert set(inspect.signature(cls.__init__).parameters) >= set(arguments)
+    for word in ("Args:", ">>>", "options"):
+        assert word in cls.__doc__
+
+
+@pytest.mark.parametrize(
+    ("identifier", "cls"),
+    [
+        ("upgrad", aggregators.UPGrad),
+        ("imtl_g", aggregators.IMTLG),
+        ("Nash-MTL", aggregators.NashMTL),
+        ("PCGRAD", aggregators.PCGrad),
+        ("trimmed_mean", aggregators.TrimmedMean),
+        ("cr-mogm", aggregators.CRMOGM),
+    ],
+)
+def test_get_by_name(identifier, cls):
+    assert type(aggregators.get(identifier)) is cls
+
+
+def test_get_returns_an_instance_as_it_is():
+    method = aggregators.Sum()
+    assert aggregators.get(method) is method
+
+
+@pytest.mark.parametrize(
+    "bad", ["upgard", 3, None, {"class_name": "Dense", "config": {"units": 1}}]
+)
+def test_get_refuses(bad):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        aggregators.get(bad)
+    assert bad != "upgard" or "Did you mean 'upgrad'?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "part"),
+    [
+        ("Sum", {"wrt": "feature"}, "wrt='feature'"),
+        ("Sum", {"every": 0}, "every=0"),
+        ("Sum", {"every": True}, "every=True"),
+        ("Sum", {"groups": "layers"}, "groups='layers'"),
+        ("GradDrop", {"wrt": "features"}, "wrt='features'"),
+        ("TrimmedMean", {"every": 2}, "every=2"),
+        ("GradDrop", {"leak": 2.0}, "leak=2.0"),
+        ("PCGrad", {"order": "sorted"}, "order='sorted'"),
+        ("CAGrad", {"c": -1.0}, "c=-1.0"),
+        ("FairGrad", {"alpha": -1.0}, "alpha=-1.0"),
+        ("MGDA", {"normalization": "l1"}, "normalization='l1'"),
+        ("UPGrad", {"preference": [-1.0, 2.0]}, "preference="),
+        ("UPGrad", {"preference": []}, "preference="),
+        ("PCD", {"beta": 1.0}, "beta=1.0"),
+        ("CRMOGM", {"aggregator": "graddrop"}, "aggregator='graddrop'"),
+        ("TrimmedMean", {"trim_number": -1}, "trim_number=-1"),
+    ],
+)
+def test_arguments_are_checked(name, arguments, part):
+    with pytest.raises(ValueError, match="Received") as caught:
+        getattr(aggregators, name)(**arguments)
+    assert part in str(caught.value)
+
+
+def test_a_preference_needs_one_number_for_each_task():
+    with pytest.raises(ValueError, match="2 numbers for 3 tasks"):
+        aggregators.UPGrad(preference=[1.0, 2.0])(matrices.SMALL["three"])
+
+
+def test_normalising_by_losses_needs_losses():
+    with pytest.raises(ValueError, match="needs the tasks' losses"):
+        aggregators.MGDA("loss")(matrices.SMALL["three"])
+
+
+@pytest.mark.parametrize("name", ["UPGrad", "DualProj", "ConFIG", "AlignedMTL", "SDMGrad"])
+def test_preferences_count(name):
+    rows = np.eye(2, dtype="float32")
+    vector = np.asarray(getattr(aggregators, name)(preference=[0.9, 0.1])(rows))
+    assert vector[0] > vector[1] > 0.0
+
+
+def test_weights_are_kept_between_solves():
+    method = aggregators.UPGrad(every=3)
+    first, second = matrices.jacobian(3, 4, seed=1), matrices.jacobian(3, 4, seed=2)
+    assert bool(method(first) is not None)
+    weights = np.asarray(aggregators.UPGrad().weights(first @ first.T))
+    assert [bool(method.due())] == [False]
+    np.testing.assert_allclose(method(second), weights @ second, rtol=1e-5)
+    assert not method.due()
+    np.testing.assert_allclose(method.skip(), weights, rtol=1e-5)
+    assert method.due()
+    np.testing.assert_allclose(method(second), aggregators.UPGrad()(second), rtol=1e-5)
+
+
+def test_auto_solves_less_often_while_the_weights_stay():
+    method, calm = aggregators.UPGrad(every="auto"), matrices.jacobian(3, 4, seed=1)
+    solves = []
+    for step in range(70):
+        solves.append(bool(method.due()))
+        method(calm * np.float32(1.0 + 0.01 * step))
+    assert 5 <= sum(solves) <= 9
+    intervals = method.read_state()["interval"]
+    assert int(intervals) == 32
+
+
+def test_state_is_saved(tmp_path):
+    class Carrier(keras.Model):
+        def __init__(self, method):
+            super().__init__()
+            self.method = method
+
+        def call(self, jacobian):
+            return self.method(jacobian)
+
+    for name in ("gradvac", "moco", "pcd", "crmogm", "gradnorm"):
+        step = matrices.jacobian(3, 6)
+        first, second = Carrier(aggregators.get(name)), Carrier(aggregators.get(name))
+        for _ in range(3):
+            first(step)
+        first.save_weights(tmp_path / f"{name}.weights.h5")
+        second(step)
+        second.load_weights(tmp_path / f"{name}.weights.h5")
+        np.testing.assert_array_equal(first(step), second(step))
+
+
+def test_a_step_that_overflowed_leaves_the_state_alone():
+    for name in ("gradvac", "moco", "pcd", "crmogm", "gradnorm", "sdmgrad"):
+        method, step = aggregators.get(name), matrices.jacobian(3, 6)
+        method(step)
+        before = method.read_state()
+        broken = step.copy()
+        broken[1, 2] = np.inf
+        vector = np.asarray(method(broken))
+        assert not np.isfinite(vector).all()
+        assert all(np.isfinite(value).all() for value in method.read_state().values())
+        assert int(method.read_state()["step"]) == int(before["step"]) + 1
+
+
+def test_random_orders_are_the_same_for_all_who_ask():
+    step = matrices.jacobian(8, 5)
+    first, second = aggregators.PCGrad(seed=1), aggregators.PCGrad(seed=1)
+    tf.random.set_seed(7)
+    draws = [np.asarray(first(step)) for _ in range(4)]
+    tf.random.set_seed(8)
+    for draw in draws:
+        np.testing.assert_array_equal(draw, second(step))
+    assert len({draw.tobytes() for draw in draws}) > 1
