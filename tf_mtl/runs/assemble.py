@@ -1,0 +1,144 @@
+"""A configuration and its data → a compiled model."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from ..data import Splits, Target
+from ..names import check_known, unknown_name
+from ..training import MultiTaskModel, build_model
+from . import catalog
+from .config import OptimizerConfig, RunConfig
+from .errors import InputError, refusing
+from .recipe import make
+
+_HEADS = {
+    "classification": "Classification",
+    "binary": "BinaryClassification",
+    "multilabel": "MultiLabel",
+    "regression": "Regression",
+}
+
+
+def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
+    """Builds and compiles the model of a run.
+
+    Args:
+        config: The run.
+        splits: Its data.
+
+    Raises:
+        InputError: For an unknown trunk, head, task, weighting, aggregator or optimizer, or
+            arguments that do not suit them.
+    """
+    with refusing("heads"):
+        check_known(config.heads, splits.targets, "task")
+    heads = {
+        task: _head(config.heads.get(task), target, task) for task, target in splits.targets.items()
+    }
+    trunk_spec = config.trunk
+    if trunk_spec == "auto":
+        trunk_spec = default_trunk(splits)
+    trunk = make("trunks", trunk_spec, "trunk")
+    with _dtype_policy(config), refusing("trunk"):
+        model = build_model(splits.features, trunk, heads, name=_layer_name(config.run_name))
+    steps = config.epochs * math.ceil(splits.sizes["train"] / config.data.batch_size)
+    arguments: dict[str, Any] = {"loss_weights": _loss_weights(config)}
+    if config.aggregator is not None:
+        if "aggregator" not in inspect.signature(model.compile).parameters:
+            raise InputError("aggregator: this version of tf_mtl trains without aggregators.")
+        arguments["aggregator"] = make("aggregators", config.aggregator, "aggregator")
+    optimizer = make_optimizer(config.optimizer, steps)
+    with refusing("compile"):
+        model.compile(optimizer, **arguments)
+    return model
+
+
+def default_trunk(splits: Splits) -> dict[str, Any]:
+    """Returns the trunk for "auto": a small CNN for one image, otherwise dense layers."""
+    features = splits.features
+    if isinstance(features, keras.KerasTensor) and len(features.shape) == 4:
+        return {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
+    return {"type": "MLP", "units": [128, 64], "dropout": 0.1}
+
+
+def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:
+    """Returns a Keras optimizer.
+
+    Args:
+        config: Type, learning rate and schedule.
+        steps: Number of steps in which a schedule ends at 0.
+
+    Raises:
+        InputError: For an unknown type or option.
+
+    >>> make_optimizer(OptimizerConfig(type="sgd", schedule="constant"), 10).name
+    'sgd'
+    """
+    classes = {
+        name: value
+        for name, value in vars(keras.optimizers).items()
+        if inspect.isclass(value)
+        and issubclass(value, keras.optimizers.Optimizer)
+        and name not in ("Optimizer", "LossScaleOptimizer")
+    }
+    by_name = {name.lower(): value for name, value in classes.items()}
+    if config.type.lower() not in by_name:
+        raise InputError(f"optimizer.type: {unknown_name(config.type, classes, 'optimizer')}")
+    cls = by_name[config.type.lower()]
+    parameters = inspect.signature(cls).parameters.values()
+    valid = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
+    with refusing("optimizer.options"):
+        check_known(config.options, valid[1:], f"option of {cls.__name__}")
+        rate: Any = config.learning_rate
+        if config.schedule == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+        return cls(rate, **config.options)
+
+
+def _head(spec: Any, target: Target, task: str) -> Any:
+    """Returns the head that suits a target, or the one asked for with what the target knows."""
+    known = {
+        "num_classes": target.num_classes,
+        "class_names": target.class_names,
+        "num_labels": target.units if target.kind == "multilabel" else None,
+        "units": target.units,
+        "mean": target.mean,
+        "std": target.std,
+    }
+    defaults = {key: value for key, value in known.items() if value is not None}
+    if isinstance(spec, dict) and "type" not in spec:
+        spec = {"type": _HEADS[target.kind], **spec}
+    return make("heads", spec or _HEADS[target.kind], f"heads.{task}", **defaults)
+
+
+def _loss_weights(config: RunConfig) -> Any:
+    spec = config.loss_weights
+    if isinstance(spec, str) or (isinstance(spec, dict) and isinstance(spec.get("type"), str)):
+        return make("weightings", spec, "loss_weights")
+    for task, weight in (spec or {}).items():
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or weight < 0:
+            raise InputError(f"loss_weights.{task} is {weight!r}, but should be a number from 0 up.")
+    return spec
+
+
+@contextlib.contextmanager
+def _dtype_policy(config: RunConfig) -> Iterator[None]:
+    """Builds layers under the policy of the run and puts that of the process back."""
+    before = keras.config.dtype_policy()
+    if config.mixed_precision:
+        keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _layer_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)

@@ -1,0 +1,166 @@
+"""The data section of a configuration → `Splits`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import data
+from ..data.files import existing_file
+from ..data.targets import KINDS
+from ..names import nearest, unknown_name
+from .config import DataConfig
+from .errors import InputError
+
+TFDS = "tfds:"
+# Options of each kind of source, as its loader calls them.
+_OPTIONS = {
+    "embedded": ("fractions",),
+    "csv": (
+        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "separator", "names",
+        "missing_values", "encoding",
+    ),
+    "npz": ("targets", "fractions", "stratify", "inputs"),
+    "tfds": ("targets", "inputs", "splits", "data_dir"),
+}  # fmt: skip
+_FILES = {".npz": "npz", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".data": "csv"}
+_COMPRESSED = (".gz", ".zip", ".xz", ".bz2")
+
+
+def load_data(config: DataConfig, seed: int) -> data.Splits:
+    """Loads the data of a run.
+
+    Args:
+        config: The data section.
+        seed: Split, and order of the training rows.
+
+    Raises:
+        InputError: For an unknown source, column, kind or option, or labels that do not fit.
+        FileNotFoundError: If the file is not there.
+
+    >>> load_data(DataConfig(), seed=0).sizes["train"]
+    1437
+    """
+    kind = source_kind(config.source)
+    options = _given(config, kind)
+    common = {"batch_size": config.batch_size, "seed": seed}
+    with bad_data():
+        if kind == "embedded":
+            return data.load(config.source, **common, **options)
+        targets = options.pop("targets", {})
+        if not targets:
+            raise InputError(_no_targets(config, kind))
+        if kind == "csv":
+            return data.from_csv(config.source, targets, **common, **options)
+        if kind == "npz":
+            return data.from_npz(config.source, targets, **common, **options)
+        tasks, kinds = _features(targets)
+        name = config.source.removeprefix(TFDS)
+        return data.from_tfds(name, tasks, kinds, **common, **options)
+
+
+def source_kind(source: str) -> str:
+    """Tells "embedded", "csv", "npz" or "tfds" from the name of a source.
+
+    Raises:
+        InputError: For a name that is neither a data set nor a file of a known type.
+
+    >>> source_kind("people.csv.gz")
+    'csv'
+    """
+    if source.startswith(TFDS):
+        return "tfds"
+    if source in data.names():
+        return "embedded"
+    suffixes = [s.lower() for s in Path(source).suffixes if s.lower() not in _COMPRESSED]
+    if suffixes and suffixes[-1] in _FILES:
+        return _FILES[suffixes[-1]]
+    if Path(source).exists():
+        raise InputError(
+            f"{source!r} is not a type of file that is known: {', '.join(_FILES)} (text files "
+            "possibly compressed), or a configuration with the ending .yaml."
+        )
+    choices = [*data.names(), "FILE.csv", "FILE.npz", "FILE.yaml", f"{TFDS}NAME"]
+    guess = nearest(source, data.names())
+    hint = f" Did you mean {guess!r}?" if guess else ""
+    raise InputError(f"Unknown data {source!r}. Give one of {', '.join(choices)}.{hint}")
+
+
+@contextlib.contextmanager
+def bad_data() -> Iterator[None]:
+    """Turns what loaders raise about the user's data into `InputError`."""
+    try:
+        yield
+    except (ValueError, ConnectionError) as error:
+        raise InputError(str(error)) from error
+
+
+def _given(config: DataConfig, kind: str) -> dict[str, Any]:
+    """Returns the options that are not left at their default; refuses those of other sources."""
+    given = {
+        name: value
+        for name, value in config.model_dump(exclude={"source", "batch_size"}).items()
+        if value not in (None, {})
+    }
+    for name in given:
+        if name not in _OPTIONS[kind]:
+            others = [other for other in _OPTIONS if name in _OPTIONS[other]]
+            raise InputError(
+                f"The option {name!r} is for {' and '.join(others)} sources; {config.source!r} "
+                f"({kind}) takes {', '.join(_OPTIONS[kind])}."
+            )
+    return given
+
+
+def _no_targets(config: DataConfig, kind: str) -> str:
+    what = {"csv": "column", "npz": "array", "tfds": "feature"}[kind]
+    names: list[str] = []
+    if kind == "csv":
+        names = list(read_table(config).columns)
+    elif kind == "npz":
+        import numpy as np
+
+        with np.load(existing_file(config.source), allow_pickle=False) as file:
+            names = list(file)
+    held = f" {config.source} has {', '.join(map(repr, names))}." if names else ""
+    return (
+        f"Which {what}s are labels? Give --target {what.upper()}=KIND once or more (kinds: "
+        f"{', '.join(KINDS)}, auto), or `targets` in the YAML file.{held}"
+    )
+
+
+def read_table(config: DataConfig, path: str | None = None, chunk_rows: int | None = None) -> Any:
+    """Reads a CSV file in the way in which that of the run was read.
+
+    Args:
+        config: The data section of the run.
+        path: The file; None for the run's own.
+        chunk_rows: If given, yield tables of so many rows.
+    """
+    encoding = config.encoding or {}
+    categorical = encoding.get("categorical", ())
+    with bad_data():
+        return data.read_csv(
+            path or config.source,
+            separator=config.separator or ",",
+            names=config.names,
+            missing_values=config.missing_values or (),
+            text_columns=(categorical,) if isinstance(categorical, str) else categorical,
+            chunk_rows=chunk_rows,
+        )
+
+
+def _features(targets: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Returns `{task: feature}` and `{task: kind}` of targets written as for a table."""
+    tasks, kinds = {}, {}
+    for task, rule in targets.items():
+        wanted = rule if isinstance(rule, Mapping) else {"kind": rule}
+        for key in wanted:
+            if key not in ("column", "kind"):
+                raise InputError(unknown_name(key, ("column", "kind"), f"key of target {task!r}"))
+        tasks[task] = str(wanted.get("column", task))
+        if wanted.get("kind") not in (None, "auto"):
+            kinds[task] = wanted["kind"]
+    return tasks, kinds
