@@ -9,15 +9,19 @@ The package in the order of its pipeline:
 * `training`: `MultiTaskModel` and `build_model`
 * `evaluation`: what learning the tasks together gains over training them singly
 * `export`: a trained model → a SavedModel that serves every task by name
+* `runs`, `cli`: a configuration → all of the above in one command, `tf-mtl`
 """
 
-from . import data as data
-from . import evaluation as evaluation
-from . import export as export
-from . import heads as heads
-from . import losses as losses
-from . import metrics as metrics
-from . import trunks as trunks
-from .training import MultiTaskModel as MultiTaskModel
-from .training import build_model as build_model
+from .startup import is_command
 from .version import __version__ as __version__
+
+if not is_command():  # the command line loads what it needs when it needs it
+    from . import data as data
+    from . import evaluation as evaluation
+    from . import export as export
+    from . import heads as heads
+    from . import losses as losses
+    from . import metrics as metrics
+    from . import trunks as trunks
+    from .training import MultiTaskModel as MultiTaskModel
+    from .training import build_model as build_model

@@ -3,7 +3,11 @@
 * `RunConfig`, `read_config`: what a run is, as in the YAML file
 * `train`, `resume`: a run from its configuration, or from its last checkpoint
 * `open_run`, `load_model`: what a run left behind
+* `evaluate`, `predict`: its best model on its test split, or on other data
+* `catalog`: what there is to choose from
 """
+
+from . import catalog as catalog
 
 from .config import DataConfig as DataConfig
 from .config import OptimizerConfig as OptimizerConfig
@@ -14,6 +18,9 @@ from .config_file import read_yaml as read_yaml
 from .errors import InputError as InputError
 from .folder import RunFolder as RunFolder
 from .folder import open_run as open_run
+from .predict import evaluate as evaluate
+from .predict import predict as predict
+from .predict import write_results as write_results
 from .train import Finished as Finished
 from .train import Interrupted as Interrupted
 from .train import load_model as load_model

@@ -13,7 +13,6 @@ import keras
 from ..data import Splits, Target
 from ..names import check_known, unknown_name
 from ..training import MultiTaskModel, build_model
-from . import catalog
 from .config import OptimizerConfig, RunConfig
 from .errors import InputError, refusing
 from .recipe import make
@@ -42,10 +41,7 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
     heads = {
         task: _head(config.heads.get(task), target, task) for task, target in splits.targets.items()
     }
-    trunk_spec = config.trunk
-    if trunk_spec == "auto":
-        trunk_spec = default_trunk(splits)
-    trunk = make("trunks", trunk_spec, "trunk")
+    trunk = make("trunks", resolved_trunk(config, splits), "trunk")
     with _dtype_policy(config), refusing("trunk"):
         model = build_model(splits.features, trunk, heads, name=_layer_name(config.run_name))
     steps = config.epochs * math.ceil(splits.sizes["train"] / config.data.batch_size)
@@ -60,12 +56,19 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
     return model
 
 
-def default_trunk(splits: Splits) -> dict[str, Any]:
-    """Returns the trunk for "auto": a small CNN for one image, otherwise dense layers."""
+def resolved_trunk(config: RunConfig, splits: Splits) -> Any:
+    """Returns the trunk asked for; "auto" is a small CNN for one image, otherwise an MLP.
+
+    Arguments without a type are those of the automatic trunk.
+    """
+    spec = config.trunk
+    if spec != "auto" and (isinstance(spec, str) or "type" in spec):
+        return spec
     features = splits.features
+    default: dict[str, Any] = {"type": "MLP", "units": [128, 64], "dropout": 0.1}
     if isinstance(features, keras.KerasTensor) and len(features.shape) == 4:
-        return {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
-    return {"type": "MLP", "units": [128, 64], "dropout": 0.1}
+        default = {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
+    return {**default, **(spec if isinstance(spec, dict) else {})}
 
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:
@@ -124,7 +127,9 @@ def _loss_weights(config: RunConfig) -> Any:
         return make("weightings", spec, "loss_weights")
     for task, weight in (spec or {}).items():
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or weight < 0:
-            raise InputError(f"loss_weights.{task} is {weight!r}, but should be a number from 0 up.")
+            raise InputError(
+                f"loss_weights.{task} is {weight!r}, but should be a number from 0 up."
+            )
     return spec
 
 

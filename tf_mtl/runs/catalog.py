@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 from typing import Any
 
+from ..names import unknown_name
 from .errors import InputError
 
 # Room → the abstract classes whose concrete subclasses one can choose.
@@ -65,8 +66,6 @@ def find(room: str, name: str) -> type:
     >>> find("trunks", "mlp").__name__
     'MLP'
     """
-    from ..names import unknown_name
-
     found = choices(room)
     what = room.removesuffix("s")
     if not found:

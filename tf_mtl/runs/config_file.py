@@ -21,7 +21,9 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"), list("-+0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
 )
 
 
@@ -59,8 +61,11 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def write_config(config: RunConfig, path: Path) -> None:
-    """Writes every key of a configuration, so that it can be read again."""
-    text = yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True)
+    """Writes a configuration with its defaults, so that it can be read again."""
+    content = config.model_dump()
+    # Options of the data that were not given are null by default; most are for other sources.
+    content["data"] = {key: value for key, value in content["data"].items() if value is not None}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     path.write_text(text, encoding="utf-8")
 
 

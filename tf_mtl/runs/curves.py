@@ -68,6 +68,7 @@ def _draw_task(
             axis.set_yscale("log")
         axis.grid(color="#e5e5e5", linewidth=0.8)
         axis.spines[["top", "right"]].set_visible(False)
+    panel.align_ylabels(axes)
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.get_major_locator().set_params(integer=True)
 

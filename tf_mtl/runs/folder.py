@@ -127,7 +127,9 @@ def open_run(path: str | Path) -> RunFolder:
         guess = nearest(path.name, [entry.name for entry in siblings])
         hint = f" Did you mean {path.parent / guess}?" if guess else ""
         raise InputError(f"There is no run folder {path}.{hint}")
-    numbers = [number for number in _numbers(path) if (path / str(number) / "config.yaml").is_file()]
+    numbers = [
+        number for number in _numbers(path) if (path / str(number) / "config.yaml").is_file()
+    ]
     hint = f" Did you mean {path / str(max(numbers))}?" if numbers else ""
     raise InputError(f"The folder {path} holds no run (it has no config.yaml).{hint}")
 

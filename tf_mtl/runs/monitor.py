@@ -36,7 +36,9 @@ class Monitor:
         """
         sign = -1 if self.greater else 1
         values = [sign * logs[self.name] for logs in history]
-        return min(range(len(values)), key=lambda epoch: (values[epoch] != values[epoch], values[epoch]))
+        return min(
+            range(len(values)), key=lambda epoch: (values[epoch] != values[epoch], values[epoch])
+        )
 
     def exhausted(self, history: History, patience: int | None) -> bool:
         """Whether there was no better epoch for `patience` epochs."""

@@ -65,7 +65,9 @@ def arguments(cls: type) -> list[str]:
         if init is None:
             continue
         own = inspect.signature(init).parameters.values()
-        named = (one.name for one in own if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY))
+        named = (
+            one.name for one in own if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        )
         parameters |= dict.fromkeys(named)
         if not base.__module__.startswith(__name__.partition(".")[0]) or not any(
             one.kind is one.VAR_KEYWORD for one in own

@@ -14,7 +14,7 @@ from ..data import Splits
 from ..evaluation import per_task
 from ..export import saved_model
 from ..training import MultiTaskModel
-from .assemble import assemble
+from .assemble import assemble, resolved_trunk
 from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
 from .config import RunConfig
 from .config_file import write_config
@@ -75,7 +75,7 @@ def train(config: RunConfig, verbose: int | str = "auto") -> Finished:
         Interrupted: On Ctrl-C, with the last checkpoint kept.
     """
     splits = load_data(config.data, config.seed)
-    return _run(config, splits, None, verbose)
+    return _run(_resolved(config, splits), splits, None, verbose)
 
 
 def resume(path: str | Path, epochs: int | None = None, verbose: int | str = "auto") -> Finished:
@@ -97,7 +97,9 @@ def resume(path: str | Path, epochs: int | None = None, verbose: int | str = "au
     done = checkpoint.epochs if checkpoint else 0
     if epochs is not None:
         if epochs < done:
-            raise InputError(f"The run {run.path} has trained {done} epochs; --epochs {epochs} is less.")
+            raise InputError(
+                f"The run {run.path} has trained {done} epochs; --epochs {epochs} is less."
+            )
         config = config.model_copy(update={"epochs": epochs})
     if done >= config.epochs and run.results_file.is_file():
         raise InputError(
@@ -112,6 +114,20 @@ def resume(path: str | Path, epochs: int | None = None, verbose: int | str = "au
         )
     write_config(config, run.config_file)
     return _run(config, splits, (run, checkpoint), verbose)
+
+
+def _resolved(config: RunConfig, splits: Splits) -> RunConfig:
+    """Returns the configuration without "auto", and readable from any folder."""
+    source = {"source": config.data.source, "test_path": config.data.test_path}
+    files = {key: str(Path(value).absolute()) for key, value in source.items()
+             if value is not None and Path(value).is_file()}  # fmt: skip
+    return config.model_copy(
+        update={
+            "name": config.run_name,
+            "data": config.data.model_copy(update=files),
+            "trunk": resolved_trunk(config, splits),
+        }
+    )
 
 
 def _run(

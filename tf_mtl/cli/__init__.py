@@ -1,0 +1,1 @@
+"""The command line `tf-mtl`: parse, call, print."""

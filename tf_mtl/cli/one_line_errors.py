@@ -1,0 +1,59 @@
+"""Errors about what the user gave end in one line and exit code 2; all others in a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+DEBUG = "--debug"
+_PACKAGE = __name__.partition(".")[0]
+
+
+class OneLineErrors(TyperGroup):
+    """The group of commands, with errors for people.
+
+    A traceback is shown for every error with `--debug` before the command, or `TF_MTL_DEBUG=1` in
+    the environment.
+    """
+
+    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+        """Runs a command and ends the process with its exit code."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **kwargs)
+        given = kwargs.get("args") or (args[0] if args else None) or sys.argv[1:]
+        debug = DEBUG in given or os.environ.get("TF_MTL_DEBUG", "") not in ("", "0")
+        try:
+            code = super().main(*args, standalone_mode=False, **kwargs)
+        except typer.Abort:
+            typer.echo("Interrupted.", err=True)
+            sys.exit(130)
+        except Exception as error:
+            message = _message(error)
+            if message is None or debug:
+                raise
+            typer.echo(f"Error: {' '.join(message.split())}", err=True)
+            sys.exit(2)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _message(error: Exception) -> str | None:
+    """Returns what to tell the user, or None where the fault is not theirs."""
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        return str(error.format_message())  # a wrong command, option or argument
+    if isinstance(error, (ValueError, ConnectionError)) and _raised_here(error):
+        return str(error)
+    if isinstance(error, OSError) and (error.filename is not None or _raised_here(error)):
+        return str(error)
+    return None
+
+
+def _raised_here(error: Exception) -> bool:
+    """Whether this package raised the error on purpose, and not a library in its depths."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    module = str(frames[-1][0].f_globals.get("__name__", "")) if frames else ""
+    return module.partition(".")[0] == _PACKAGE
