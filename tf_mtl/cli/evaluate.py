@@ -25,7 +25,7 @@ def evaluate(
 ) -> None:
     """Evaluate the best model of a run.
 
-    Examples:
+    [bold]Examples[/bold]
 
       tf-mtl evaluate runs/digits/1
 

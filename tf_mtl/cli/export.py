@@ -29,7 +29,7 @@ def export(
 ) -> None:
     """Export the best model of a run as a SavedModel for TF Serving.
 
-    Examples:
+    [bold]Examples[/bold]
 
       tf-mtl export runs/digits/1
 

@@ -22,7 +22,7 @@ def listing(
 ) -> None:
     """List data sets, trunks, heads, weightings and aggregators with one line each.
 
-    Examples:
+    [bold]Examples[/bold]
 
       tf-mtl list
 
@@ -38,7 +38,9 @@ def listing(
         check_known([what], rooms, "list")
     for room in [what] if what else rooms:
         if room == _DATA:
-            show.descriptions("data sets", data.names())
+            show.descriptions("Data sets", data.names())
         else:
             found = catalog.choices(room)
-            show.descriptions(room, {name: catalog.summary(cls) for name, cls in found.items()})
+            show.descriptions(
+                room.capitalize(), {name: catalog.summary(cls) for name, cls in found.items()}
+            )

@@ -18,7 +18,7 @@ def new(
 ) -> None:
     """Write a configuration with every key explained, ready to run.
 
-    Examples:
+    [bold]Examples[/bold]
 
       tf-mtl new first.yaml
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -21,14 +22,28 @@ class OneLineErrors(TyperGroup):
     the environment.
     """
 
-    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Runs a command and ends the process with its exit code."""
+
+        def call() -> Any:
+            return super(OneLineErrors, self).main(
+                args, prog_name, complete_var, False, windows_expand_args, **extra
+            )
+
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **kwargs)
-        given = kwargs.get("args") or (args[0] if args else None) or sys.argv[1:]
+            return call()
+        given = sys.argv[1:] if args is None else args
         debug = DEBUG in given or os.environ.get("TF_MTL_DEBUG", "") not in ("", "0")
         try:
-            code = super().main(*args, standalone_mode=False, **kwargs)
+            code = call()
         except typer.Abort:
             typer.echo("Interrupted.", err=True)
             sys.exit(130)

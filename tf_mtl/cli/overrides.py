@@ -23,7 +23,7 @@ class Overrides:
 
     def put_trunk(self, name: str | None, units: str | None, dropout: float | None) -> None:
         """Notes the trunk and its arguments."""
-        arguments: dict[str, Any] = {} if name is None else {"type": name}
+        arguments: dict[str, Any] = {} if name in (None, "auto") else {"type": name}
         if units is not None:
             try:
                 arguments["units"] = [int(part) for part in units.split(",")]

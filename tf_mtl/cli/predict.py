@@ -38,7 +38,7 @@ def predict(
     The output has one row for each row of DATA and one column for each task: the name of the
     class where classes have names, or the number. Several labels of one task are a list.
 
-    Examples:
+    [bold]Examples[/bold]
 
       tf-mtl predict runs/people/1 new_people.csv --output predictions.csv
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import typer
+
 _TITLES = {"auc": "AUC", "r2": "R²", "mae": "MAE", "mse": "MSE"}
 
 
@@ -27,7 +29,10 @@ def results(tasks: Mapping[str, Mapping[str, float]], title: str) -> None:
 
 def places(lines: Iterable[tuple[str, Any]]) -> None:
     """Prints what lies where, or which command does what."""
-    _table(None, ["", ""], [[name, str(place)] for name, place in lines], right=())
+    lines = list(lines)
+    width = max(len(name) for name, _ in lines)
+    for name, place in lines:
+        typer.echo(f"{name:<{width}}  {place}")  # on one line however long, to be copied
 
 
 def descriptions(title: str, lines: Mapping[str, str]) -> None:
@@ -54,9 +59,12 @@ def _table(
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 1000  # in a file or a pipe nothing is folded
-    if title:
-        console.print(title, style="bold")
-    console.print(table)
+    with console.capture() as capture:
+        if title:
+            console.print(title, style="bold")
+        console.print(table)
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def _number(value: float) -> str:

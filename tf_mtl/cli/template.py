@@ -18,7 +18,7 @@ data:
   # targets:
   #   income: binary
   #   hours: regression
-  #   never_married: {{column: marital-status, positive: Never-married}}   # this value against all others
+  #   never_married: {{column: marital-status, positive: Never-married}}  # against the rest
 
   # fractions: [0.8, 0.1, 0.1]      # training, validation, test
   # stratify: income                # task whose class shares are kept in every part

@@ -3,256 +3,46 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from . import show
+from . import options, show
 from .overrides import Overrides, key_values
 from .quiet import start_tensorflow
 
 if TYPE_CHECKING:
     from ..runs import Finished
 
-_DATA, _MODEL, _TRAINING, _OUTPUT = "Data", "Model", "Training", "Output"
-
-
-class Strategy(str, Enum):
-    """How the work is spread over devices."""
-
-    none = "none"
-    mirrored = "mirrored"
-
-
-class Precision(str, Enum):
-    """Numbers of half the width."""
-
-    float16 = "float16"
-    bfloat16 = "bfloat16"
-
-
-class Schedule(str, Enum):
-    """The learning rate over time."""
-
-    constant = "constant"
-    cosine = "cosine"
-
 
 def train(
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[DATA]",
-            help="'digits', a file (FILE.csv, FILE.npz), a configuration (FILE.yaml) or tfds:NAME.",
-            show_default="digits",
-        ),
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--target",
-            "-t",
-            metavar="COLUMN=KIND",
-            rich_help_panel=_DATA,
-            help="A column to predict; repeat for each. KIND: classification, binary, multilabel, "
-            "regression or auto; '=KIND' may be left out for auto.",
-        ),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN",
-            rich_help_panel=_DATA,
-            help="A column that is neither input nor target; repeat for each.",
-        ),
-    ] = None,
-    test_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=_DATA,
-            help="CSV file with the test rows; otherwise a tenth is split off.",
-        ),
-    ] = None,
-    separator: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            rich_help_panel=_DATA,
-            show_default="comma",
-            help="Between the cells of a CSV file.",
-        ),
-    ] = None,
-    missing_value: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TEXT",
-            rich_help_panel=_DATA,
-            help="A cell that stands for a missing value, such as '?'; repeatable.",
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="ROWS",
-            rich_help_panel=_DATA,
-            show_default="64",
-            help="Rows in a step, over all devices.",
-        ),
-    ] = None,
-    trunk: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=_MODEL,
-            show_default="CNN or MLP by the data",
-            help="What the tasks share; `tf-mtl list trunks` names them.",
-        ),
-    ] = None,
-    units: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N,N,…",
-            rich_help_panel=_MODEL,
-            help="Widths of the trunk's dense layers, such as 128,64.",
-        ),
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            rich_help_panel=_MODEL,
-            help="Share of the trunk's units dropped in training, from 0 to below 1.",
-        ),
-    ] = None,
-    loss_weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TASK=NUMBER",
-            rich_help_panel=_TRAINING,
-            help="Weight of a task's loss; repeat for each. Or the name of a weighting.",
-        ),
-    ] = None,
-    aggregator: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=_TRAINING,
-            help="How the tasks' gradients become one; `tf-mtl list aggregators`.",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=_TRAINING,
-            show_default="40",
-            help="Passes over the training rows.",
-        ),
-    ] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=_TRAINING,
-            show_default="adam",
-            help="One of keras.optimizers.",
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATE", rich_help_panel=_TRAINING, show_default="0.003", help="At the start."
-        ),
-    ] = None,
-    schedule: Annotated[
-        Schedule | None,
-        typer.Option(
-            rich_help_panel=_TRAINING,
-            show_default="cosine",
-            help="Learning rate: constant, or down to 0 on a cosine.",
-        ),
-    ] = None,
-    monitor: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=_TRAINING,
-            show_default="val_loss",
-            help="What makes an epoch the best, such as val_digit_accuracy.",
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            metavar="EPOCHS",
-            rich_help_panel=_TRAINING,
-            help="Stop after so many epochs without a better one.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=_TRAINING,
-            show_default="0",
-            help="Split, first weights and order of rows.",
-        ),
-    ] = None,
-    strategy: Annotated[
-        Strategy | None,
-        typer.Option(
-            rich_help_panel=_TRAINING,
-            show_default="none",
-            help="mirrored: all GPUs of this machine at once.",
-        ),
-    ] = None,
-    mixed_precision: Annotated[
-        Precision | None,
-        typer.Option(rich_help_panel=_TRAINING, help="Compute in half the width; for GPUs."),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=_OUTPUT,
-            show_default="that of the data",
-            help="Name of the run and of the exported model.",
-        ),
-    ] = None,
-    run_directory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            rich_help_panel=_OUTPUT,
-            show_default="runs",
-            help="The run goes to DIR/NAME/1, or the next free number.",
-        ),
-    ] = None,
-    saved_models: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            rich_help_panel=_OUTPUT,
-            show_default="saved_models",
-            help="The SavedModel goes to DIR/NAME/1, or the next free number.",
-        ),
-    ] = None,
-    no_export: Annotated[
-        bool, typer.Option("--no-export", rich_help_panel=_OUTPUT, help="Write no SavedModel.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=_OUTPUT, help="No progress bar.")
-    ] = False,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            rich_help_panel=_TRAINING,
-            help="Go on with a run from its last checkpoint; with --epochs for more.",
-        ),
-    ] = None,
+    source: options.Source = None,
+    target: options.Target = None,
+    ignore: options.Ignore = None,
+    test_file: options.TestFile = None,
+    separator: options.Separator = None,
+    missing_value: options.MissingValue = None,
+    batch_size: options.BatchSize = None,
+    trunk: options.Trunk = None,
+    units: options.Units = None,
+    dropout: options.Dropout = None,
+    loss_weight: options.LossWeight = None,
+    aggregator: options.Aggregator = None,
+    epochs: options.Epochs = None,
+    optimizer: options.Optimizer = None,
+    learning_rate: options.LearningRate = None,
+    schedule: options.ScheduleName = None,
+    monitor: options.Monitor = None,
+    patience: options.Patience = None,
+    seed: options.Seed = None,
+    strategy: options.StrategyName = None,
+    mixed_precision: options.MixedPrecision = None,
+    name: options.Name = None,
+    run_directory: options.RunDirectory = None,
+    saved_models: options.SavedModels = None,
+    no_export: options.NoExport = False,
+    quiet: options.Quiet = False,
+    resume: options.Resume = None,
 ) -> None:
     """Train a model, evaluate it on a test split and export it.
 
@@ -260,7 +50,7 @@ def train(
     last checkpoint, test results and learning curves. Options given here win over those of a
     FILE.yaml; [bold]tf-mtl new FILE.yaml[/bold] writes one with every key explained.
 
-    Examples:
+    [bold]Examples[/bold]
 
       tf-mtl train digits
 
@@ -271,32 +61,32 @@ def train(
       tf-mtl train tfds:mnist -t label=classification
 
       tf-mtl train --resume runs/digits/1
-    """  # fmt: skip
-    options = Overrides()
-    options.put("data.targets", key_values(target, "--target", default="auto"))
-    options.put("data.ignore", ignore)
-    options.put("data.test_path", test_file)
-    options.put("data.separator", None if separator is None else separator.replace("\\t", "\t"))
-    options.put("data.missing_values", missing_value)
-    options.put("data.batch_size", batch_size)
-    options.put_trunk(trunk, units, dropout)
-    options.put("loss_weights", _loss_weights(loss_weight))
-    options.put("aggregator", aggregator)
-    options.put("epochs", epochs)
-    options.put("optimizer.type", optimizer)
-    options.put("optimizer.learning_rate", learning_rate)
-    options.put("optimizer.schedule", schedule and schedule.value)
-    options.put("monitor", monitor)
-    options.put("patience", patience)
-    options.put("seed", seed)
-    options.put("strategy", strategy and strategy.value)
-    options.put("mixed_precision", mixed_precision and mixed_precision.value)
-    options.put("name", name)
-    options.put("run_directory", run_directory)
-    options.put("saved_models", saved_models)
+    """
+    given = Overrides()
+    given.put("data.targets", key_values(target, "--target", default="auto"))
+    given.put("data.ignore", ignore)
+    given.put("data.test_path", test_file)
+    given.put("data.separator", None if separator is None else separator.replace("\\t", "\t"))
+    given.put("data.missing_values", missing_value)
+    given.put("data.batch_size", batch_size)
+    given.put_trunk(trunk, units, dropout)
+    given.put("loss_weights", _loss_weights(loss_weight))
+    given.put("aggregator", aggregator)
+    given.put("epochs", epochs)
+    given.put("optimizer.type", optimizer)
+    given.put("optimizer.learning_rate", learning_rate)
+    given.put("optimizer.schedule", schedule and schedule.value)
+    given.put("monitor", monitor)
+    given.put("patience", patience)
+    given.put("seed", seed)
+    given.put("strategy", strategy and strategy.value)
+    given.put("mixed_precision", mixed_precision and mixed_precision.value)
+    given.put("name", name)
+    given.put("run_directory", run_directory)
+    given.put("saved_models", saved_models)
     verbose = 0 if quiet else 1 if sys.stdout.isatty() else 2
     if resume is not None:
-        options.refuse_all_but("epochs", source, no_export, "--resume")
+        given.refuse_all_but("epochs", source, no_export, "--resume")
     start_tensorflow()
     from .. import runs
 
@@ -304,7 +94,7 @@ def train(
         if resume is not None:
             finished = runs.resume(resume, epochs, verbose)
         else:
-            content, where = options.over(source or "digits")
+            content, where = given.over(source or "digits")
             if no_export:
                 content["saved_models"] = None
             finished = runs.train(runs.check_config(content, where), verbose)

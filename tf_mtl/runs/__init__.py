@@ -8,7 +8,7 @@
 """
 
 from . import catalog as catalog
-
+from .assemble import assemble as assemble
 from .config import DataConfig as DataConfig
 from .config import OptimizerConfig as OptimizerConfig
 from .config import RunConfig as RunConfig
@@ -21,6 +21,7 @@ from .folder import open_run as open_run
 from .predict import evaluate as evaluate
 from .predict import predict as predict
 from .predict import write_results as write_results
+from .source import load_data as load_data
 from .train import Finished as Finished
 from .train import Interrupted as Interrupted
 from .train import load_model as load_model

@@ -84,7 +84,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opti
     >>> make_optimizer(OptimizerConfig(type="sgd", schedule="constant"), 10).name
     'sgd'
     """
-    classes = {
+    classes: dict[str, Any] = {
         name: value
         for name, value in vars(keras.optimizers).items()
         if inspect.isclass(value)

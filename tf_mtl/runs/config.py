@@ -27,7 +27,7 @@ class DataConfig(Section):
 
     source: str = "digits"
     targets: dict[str, Any] = Field(default_factory=dict)
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(default=64, ge=1)
     fractions: list[float] | None = None
     stratify: str | None = None
     ignore: list[str] | None = None
@@ -58,7 +58,7 @@ class OptimizerConfig(Section):
     """
 
     type: str = "adam"
-    learning_rate: float = Field(0.003, gt=0)
+    learning_rate: float = Field(default=0.003, gt=0)
     schedule: Literal["constant", "cosine"] = "cosine"
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -70,18 +70,18 @@ class RunConfig(Section):
     'digits'
     """
 
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
-    data: DataConfig = Field(default_factory=DataConfig)
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    data: DataConfig = DataConfig()
     trunk: Spec = "auto"
     heads: dict[str, Spec] = Field(default_factory=dict)
     loss_weights: dict[str, Any] | str | None = None
     aggregator: Spec | None = None
-    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
-    epochs: int = Field(40, ge=1)
-    seed: int = Field(0, ge=0, lt=2**32)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    epochs: int = Field(default=40, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     monitor: str = "val_loss"
     mode: Literal["auto", "min", "max"] = "auto"
-    patience: int | None = Field(None, ge=1)
+    patience: int | None = Field(default=None, ge=1)
     strategy: Literal["none", "mirrored"] = "none"
     mixed_precision: Literal["float16", "bfloat16"] | None = None
     deterministic: bool = False

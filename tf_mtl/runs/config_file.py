@@ -44,7 +44,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """Reads a YAML file with keys at its top."""
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         folder = path.absolute().parent
         names = [p.name for p in folder.iterdir()] if folder.is_dir() else []

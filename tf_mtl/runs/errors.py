@@ -11,7 +11,7 @@ class InputError(ValueError):
 
 
 @contextlib.contextmanager
-def refusing(what: str, *errors: type[Exception]) -> Iterator[None]:
+def refusing(what: str) -> Iterator[None]:
     """Turns the errors of code that checks what the user gave into `InputError`.
 
     Libraries raise the same kinds of errors for wrong arguments and for their own faults; only
@@ -19,7 +19,6 @@ def refusing(what: str, *errors: type[Exception]) -> Iterator[None]:
 
     Args:
         what: Put before the message.
-        *errors: Kinds of errors; `ValueError` and `TypeError` if none is given.
 
     >>> with refusing("epochs"):
     ...     int("many")
@@ -31,5 +30,5 @@ def refusing(what: str, *errors: type[Exception]) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except errors or (ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{what}: {error}") from error

@@ -58,9 +58,8 @@ def input_chunks(
     elif kind == "npz":
         arrays = _npz_inputs(model, path)
         for part in npz_chunks(path, [*arrays.values(), *keep], chunk_rows):
-            x = {name: part[array] for name, array in arrays.items()}
             with bad_data():
-                x = check_inputs(x, str(path))
+                x = check_inputs({name: part[array] for name, array in arrays.items()}, path)
             rows = len(next(iter(part.values())))
             yield Chunk(_as_model_input(model, x), {name: part[name] for name in keep}, rows)
     else:

@@ -82,7 +82,7 @@ def _is_recipe(value: Any) -> bool:
 
 def _check_types(cls: type, given: Mapping[str, Any], where: str) -> None:
     """Checks the values against the type hints, so that errors name the argument."""
-    hints = typing.get_type_hints(cls.__init__)
+    hints = typing.get_type_hints(vars(cls).get("__init__", object.__init__))
     config = pydantic.ConfigDict(arbitrary_types_allowed=True)
     for key, value in given.items():
         hint = hints.get(key, Any)

@@ -62,9 +62,10 @@ class Recorder(keras.callbacks.Callback):
 def write_history(run: RunFolder, history: History) -> None:
     """Writes one line for each epoch, counted from 1."""
     columns = list(dict.fromkeys(name for logs in history for name in logs))
-    with replacing(run.history_file) as unfinished:
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["epoch", *columns])
-            writer.writeheader()
-            for epoch, logs in enumerate(history, 1):
-                writer.writerow({"epoch": epoch, **logs})
+    with (
+        replacing(run.history_file) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, ["epoch", *columns])
+        writer.writeheader()
+        writer.writerows({"epoch": epoch, **logs} for epoch, logs in enumerate(history, 1))

@@ -45,7 +45,7 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
     """
     kind = source_kind(config.source)
     options = _given(config, kind)
-    common = {"batch_size": config.batch_size, "seed": seed}
+    common: dict[str, Any] = {"batch_size": config.batch_size, "seed": seed}
     with bad_data():
         if kind == "embedded":
             return data.load(config.source, **common, **options)

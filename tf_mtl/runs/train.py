@@ -101,10 +101,10 @@ def resume(path: str | Path, epochs: int | None = None, verbose: int | str = "au
                 f"The run {run.path} has trained {done} epochs; --epochs {epochs} is less."
             )
         config = config.model_copy(update={"epochs": epochs})
-    if done >= config.epochs and run.results_file.is_file():
+    if run.results_file.is_file() and checkpoint and _is_over(config, checkpoint.history):
         raise InputError(
-            f"The run {run.path} is complete: all {done} epochs are trained. Give a greater "
-            "--epochs to train on."
+            f"The run {run.path} is complete after {done} epochs. Give a greater --epochs to "
+            "train on, unless its patience is exhausted."
         )
     splits = load_data(config.data, config.seed)
     if run.facts_file.is_file() and splits.fingerprint != run.facts()["data"]["fingerprint"]:
@@ -114,6 +114,11 @@ def resume(path: str | Path, epochs: int | None = None, verbose: int | str = "au
         )
     write_config(config, run.config_file)
     return _run(config, splits, (run, checkpoint), verbose)
+
+
+def _is_over(config: RunConfig, history: History) -> bool:
+    monitor = make_monitor(config.monitor, config.mode, list(history[0]))
+    return len(history) >= config.epochs or monitor.exhausted(history, config.patience)
 
 
 def _resolved(config: RunConfig, splits: Splits) -> RunConfig:
