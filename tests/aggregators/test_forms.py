@@ -14,10 +14,10 @@ import tensorflow as tf
 from tf_mtl import aggregators
 from tf_mtl.aggregators import gramian
 
+FIRST = {row.cls: row.variants[0] for row in reversed(descriptors.AGGREGATORS)}
 CASES = [
-    pytest.param(functools.partial(row.cls, **variant), id=f"{row.cls.__name__}{i}_{variant}")
-    for i, row in enumerate(descriptors.AGGREGATORS)
-    for variant in row.variants[:1]
+    pytest.param(functools.partial(cls, **variant), id=cls.__name__)
+    for cls, variant in FIRST.items()
 ]
 WEIGHERS = [c for c in CASES if issubclass(c.values[0].func, aggregators.GramianAggregator)]
 LOSSES = np.array([1.0, 0.5, 2.0], "float32")

@@ -1,4 +1,4 @@
-"""Compiles the small solves of a graph with XLA."""
+"""Keeps the overhead of TensorFlow's ops out of small solves."""
 
 from __future__ import annotations
 
@@ -10,15 +10,31 @@ import tensorflow as tf
 
 
 def compiled(solve: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes a function of tensors run compiled inside a graph, and as it is outside one.
+    """Makes a function of tensors run compiled by XLA in a graph, and as a graph outside one.
 
     A solver is a loop over tiny tensors: the overhead of TensorFlow's ops, not their arithmetic,
-    is its cost, and XLA removes it. Eager calls are not compiled, as each new T would be.
+    is its cost, and XLA removes it. Eager calls are not compiled, which takes longer than tracing
+    for each new T.
     """
-    function = tf.function(solve, jit_compile=True)
+    graph = tf.function(solve, autograph=False)
+    xla = tf.function(solve, autograph=False, jit_compile=True)
 
     @functools.wraps(solve)
     def call(*tensors: Any) -> Any:
-        return solve(*tensors) if tf.executing_eagerly() else function(*tensors)
+        return graph(*tensors) if tf.executing_eagerly() else xla(*tensors)
+
+    return call
+
+
+def traced(solve: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a function of tensors run as a graph when it is called eagerly.
+
+    For what XLA is slow at, the decompositions of linear algebra.
+    """
+    graph = tf.function(solve, autograph=False)
+
+    @functools.wraps(solve)
+    def call(*tensors: Any) -> Any:
+        return graph(*tensors) if tf.executing_eagerly() else solve(*tensors)
 
     return call

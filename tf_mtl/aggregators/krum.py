@@ -60,7 +60,7 @@ class Krum(GramianAggregator):
         scores = tf.where(present > 0, scores, far)
 
         place = tf.minimum(tf.cast(rows.count, tf.int32), self.num_selected) - 1
-        last = tf.sort(scores)[place]
+        last = tf.gather(tf.sort(scores), place)
         noise = rows.noise * tf.reduce_max(lengths * present) ** 2
         selected = tf.cast(scores <= last + noise, tf.float64) * present
         return tf.math.divide_no_nan(selected, tf.reduce_sum(selected))

@@ -22,4 +22,4 @@ def project_simplex(values: Any, present: Any) -> Any:
     levels = (tf.cumsum(descending) - 1.0) / counts
     positive = tf.where(descending > levels, counts, tf.zeros_like(counts))
     support = tf.cast(tf.reduce_max(positive), tf.int32)
-    return tf.maximum(values - levels[tf.maximum(support, 1) - 1], 0.0) * present
+    return tf.maximum(values - tf.gather(levels, tf.maximum(support, 1) - 1), 0.0) * present

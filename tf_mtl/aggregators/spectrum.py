@@ -6,9 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_mtl.aggregators.compiled import traced
 from tf_mtl.aggregators.gramian import Rows
 
 
+@traced
 def eigh(matrix: Any) -> tuple[Any, Any]:
     """Returns eigenvalues (ascending) and eigenvectors of a symmetric matrix to full precision.
 
