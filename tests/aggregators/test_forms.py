@@ -115,3 +115,18 @@ def test_rows_beyond_the_squares_of_float32():
     for scale in (1e-16, 1e25):
         scaled = np.asarray(aggregators.UPGrad()(matrix * np.float32(scale)), "float64")
         properties.assert_close(scaled / scale, np.asarray(aggregators.UPGrad()(matrix)), 1e-4)
+
+
+@pytest.mark.parametrize("make", WEIGHERS)
+def test_weights_are_kept_in_graphs_too(make):
+    method, graph = make(every=2), make(every=2)
+    call = tf.function(graph.call, autograph=False)
+    for step in STEPS:
+        vector = call(tf.constant(step), tf.constant(LOSSES))
+        properties.assert_close(np.asarray(vector), np.asarray(method(step, LOSSES)), 1e-5)
+
+
+def test_very_many_tasks_do_not_conflict():
+    matrix = matrices.jacobian(150, 400, ratio=1e3)
+    matrix[:, :5] *= 4.0
+    properties.assert_non_conflicting(aggregators.UPGrad, matrix)

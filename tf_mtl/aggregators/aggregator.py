@@ -184,7 +184,7 @@ def keep_unless(finite: Any, state: dict[str, Any], before: dict[str, Any]) -> N
     """Takes the state back where the gradients are not finite: that step will be skipped."""
     for key, value in state.items():
         if value is not before[key]:
-            state[key] = tf.where(finite, value, tf.cast(before[key], value.dtype))
+            state[key] = tf.where(finite, tf.cast(value, before[key].dtype), before[key])
 
 
 def check_parameters_only(aggregator: Aggregator) -> None:

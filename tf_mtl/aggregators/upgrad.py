@@ -8,10 +8,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_mtl.aggregators.accelerated import project_rows
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
 from tf_mtl.aggregators.preference import check_preference, preferred
+
+# Above, the exact solution would need T tables of T×T numbers.
+MANY_TASKS = 128
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -25,7 +29,8 @@ class UPGrad(GramianAggregator):
     Reference: Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024
     (arXiv 2406.16232), section 3. Unlike their code, nothing is added to the Gramian and the
     programme is solved exactly, so that the answer never conflicts at any ratio of norms. Rows
-    that oppose each other exactly give zero.
+    that oppose each other exactly give zero. Above 128 tasks the projections are approximate, and
+    their sum is projected exactly, so that this holds for it as well.
 
     Args:
         preference: weights of the projections (default: the mean over the present tasks).
@@ -45,6 +50,13 @@ class UPGrad(GramianAggregator):
 
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         # Projecting the unit rows is projecting the rows: the cone knows no lengths.
-        x, _ = solve_nonnegative(rows.cosines, rows.cosines, rows.precision)
         shares = preferred(self.preference, rows, 1.0 / rows.count)
+        if rows.tasks > MANY_TASKS:
+            x = project_rows(rows.cosines)
+            units = shares * rows.lengths
+            units += tf.linalg.matvec(x, units, transpose_a=True)
+            products = tf.linalg.matvec(rows.cosines, units)
+            polish, _ = solve_nonnegative(rows.cosines, products[None], rows.precision)
+            return (units + polish[0]) / rows.lengths
+        x, _ = solve_nonnegative(rows.cosines, rows.cosines, rows.precision)
         return shares + tf.linalg.matvec(x, shares * rows.lengths, transpose_a=True) / rows.lengths
