@@ -37,7 +37,7 @@ def people(rows, seed=0):
     age = random.integers(18, 80, rows).astype(float)
     job = random.choice(["baker", "smith", "clerk"], rows)
     hours = 30 + 10 * (job == "smith") + random.normal(0, 1, rows)
-    frame = pd.DataFrame({
+    return pd.DataFrame({
         "id": [f"p{number}" for number in range(rows)],
         "age": np.where(random.random(rows) < 0.05, np.nan, age),
         "job": job,
@@ -45,7 +45,6 @@ def people(rows, seed=0):
         "income": np.where(age + 20 * (job == "clerk") > 55, "high", "low"),
         "floor": random.integers(0, 3, rows),
     })  # fmt: skip
-    return frame
 
 
 TARGETS = ("-t", "income=binary", "-t", "hours-per-week=regression", "-t", "floor=classification")

@@ -52,7 +52,7 @@ BAD = {
     "two targets": (("train", "people.csv", "-t", "age", "-t", "age"), ["--target", "'age'"]),
     "target of digits": (("train", "digits", "-t", "digit"), ["'targets'", "digits"]),
     "classes": (("train", "four.csv", "-t", "income=binary"), ["income", "four.csv", "binary"]),
-    "fractions": (("train", "fraction.csv", "-t", "floor=classification"), ["floor", "1.5"]),
+    "fractions": (("train", "fraction.csv", "-t", "floor=classification"), ["floor", "whole"]),
     "empty file": (("train", "empty.csv", *P), ["empty.csv", "is empty"]),
     "empty split": (("train", "few.csv", *P), ["4 rows", "empty part"]),
     "nan": (("train", "nan.npz", "-t", "y=classification"), ["nan.npz", "row 7"]),
@@ -63,22 +63,22 @@ BAD = {
     "unknown task": (("train", "--loss-weight", "digt=2"), ["'digt'", "'digit'"]),
     "no number": (("train", "--loss-weight", "digit=two"), ["'two'", "number"]),
     "negative": (("train", "--loss-weight", "digit=-1"), ["digit", "-1"]),
-    "unknown monitor": (("train", "--monitor", "val_digt_loss"), ["'val_digt_loss'", "'val_digit_"]),
-    "unknown trunk": (("train", "--trunk", "cnm"), ["'cnm'", "'CNN'"]),
-    "unknown aggregator": (("train", "--aggregator", "pcgrod"), ["pcgrod"]),
+    "unknown monitor": (("train", "--monitor", "val_digt_loss"), ["'val_digt_loss'", "'val_digit"]),
+    "unknown trunk": (("train", "--trunk", "cnm"), ["'cnm'", "mean 'CNN'"]),
+    "unknown aggregator": (("train", "--aggregator", "pcgrod"), ["'pcgrod'", "mean 'PCGrad'"]),
     "unknown weighting": (("train", "--loss-weight", "uncertanty"), ["uncertanty"]),
-    "unknown optimizer": (("train", "--optimizer", "adm"), ["'adm'", "Adam"]),
+    "unknown optimizer": (("train", "--optimizer", "adm"), ["'adm'", "mean 'Adam'"]),
     "unknown strategy": (("train", "--strategy", "miror"), ["miror", "mirrored"]),
     "units": (("train", "--units", "8;8"), ["--units", "'8;8'"]),
     "dropout": (("train", "--dropout", "1.5"), ["dropout", "1.5"]),
     "no epochs": (("train", "--epochs", "0"), ["epochs", "0", "greater"]),
-    "no integer": (("train", "--epochs", "ten"), ["--epochs", "ten"]),
+    "no integer": (("train", "--epochs", "ten"), ["--epochs", "integer"]),
     "no rows in a batch": (("train", "--batch-size", "-1"), ["data.batch_size", "-1"]),
     "unknown option": (("train", "--epoch", "3"), ["--epoch", "--epochs"]),
     "unknown command": (("trian",), ["trian", "train"]),
-    "unknown key": (("train", "typo.yaml"), ["typo.yaml", "'optimizer.learning_rat'", "'learning_rate'"]),
+    "unknown key": (("train", "typo.yaml"), ["typo.yaml", "'optimizer.learning_rat'", "ing_rate'"]),
     "wrong type": (("train", "type.yaml"), ["type.yaml", "'epochs'", "'many'", "integer"]),
-    "no yaml": (("train", "broken.yaml"), ["broken.yaml", "line"]),
+    "no yaml": (("train", "broken.yaml"), ["broken.yaml", "line 2"]),
     "no keys": (("train", "list.yaml"), ["list.yaml", "list"]),
     "unknown argument": (("train", "trunk.yaml"), ["trunk", "'unit'", "'units'"]),
     "wrong argument": (("train", "units.yaml"), ["trunk.units", "'wide'"]),
@@ -91,7 +91,7 @@ BAD = {
     "unknown run": (("evaluate", "runs/digits/1"), ["runs/digits/1"]),
     "no run": (("evaluate", "empty_folder"), ["empty_folder", "config.yaml"]),
     "nothing to resume": (("train", "--resume", "empty_folder"), ["empty_folder"]),
-    "resume and more": (("train", "digits", "--resume", "x", "--seed", "1"), ["--resume", "--seed"]),
+    "resume and more": (("train", "--resume", "x", "--seed", "1"), ["--resume", "--seed"]),
     "no yaml name": (("new", "run.json"), ["run.json", ".yaml"]),
     "new over old": (("new", "typo.yaml"), ["typo.yaml", "--force"]),
     "unknown list": (("list", "trunk"), ["'trunk'", "'trunks'"]),
@@ -156,10 +156,10 @@ def test_a_fault_of_the_program_is_not_called_bad_input(cli, monkeypatch):
     from tf_mtl import runs
 
     def broken(config, verbose):
-        return [][1]
+        return {}[verbose]
 
     monkeypatch.setattr(runs, "train", broken)
-    with pytest.raises(IndexError):
+    with pytest.raises(KeyError):
         cli("train", "digits")
 
 

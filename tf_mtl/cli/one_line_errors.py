@@ -59,7 +59,8 @@ class OneLineErrors(TyperGroup):
 def _message(error: Exception) -> str | None:
     """Returns what to tell the user, or None where the fault is not theirs."""
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        return str(error.format_message())  # a wrong command, option or argument
+        # A wrong command, option or argument; newer versions of Typer quote pydantic.
+        return str(error.format_message()).replace("Value error, ", "")
     if isinstance(error, (ValueError, ConnectionError)) and _raised_here(error):
         return str(error)
     if isinstance(error, OSError) and (error.filename is not None or _raised_here(error)):

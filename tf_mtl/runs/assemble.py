@@ -47,9 +47,9 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
     steps = config.epochs * math.ceil(splits.sizes["train"] / config.data.batch_size)
     arguments: dict[str, Any] = {"loss_weights": _loss_weights(config)}
     if config.aggregator is not None:
+        arguments["aggregator"] = make("aggregators", config.aggregator, "aggregator")
         if "aggregator" not in inspect.signature(model.compile).parameters:
             raise InputError("aggregator: this version of tf_mtl trains without aggregators.")
-        arguments["aggregator"] = make("aggregators", config.aggregator, "aggregator")
     optimizer = make_optimizer(config.optimizer, steps)
     with refusing("compile"):
         model.compile(optimizer, **arguments)

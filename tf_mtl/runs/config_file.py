@@ -51,7 +51,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         guess = nearest(path.name, names)
         hint = f" Did you mean {guess!r}?" if guess else " `tf-mtl new FILE.yaml` writes one."
         raise InputError(f"There is no file {path}.{hint}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path}{line} is not YAML: {error.problem}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
         raise InputError(f"{path} is not YAML: {error}") from None
     if content is None:
         return {}

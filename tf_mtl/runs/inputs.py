@@ -58,7 +58,7 @@ def input_chunks(
     elif kind == "npz":
         arrays = _npz_inputs(model, path)
         for part in npz_chunks(path, [*arrays.values(), *keep], chunk_rows):
-            with bad_data():
+            with bad_data(path):
                 x = check_inputs({name: part[array] for name, array in arrays.items()}, path)
             rows = len(next(iter(part.values())))
             yield Chunk(_as_model_input(model, x), {name: part[name] for name in keep}, rows)
@@ -86,7 +86,7 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
         frame = read_table(config.data, path)
         if not len(frame):
             raise InputError(f"{path} is empty: it has columns but no rows.")
-        with bad_data():
+        with bad_data(path):
             columns = target_columns(config.data.targets, list(frame.columns))
             y = {c.task: encode_columns(c, frame, path, targets[c.task])[0] for c in columns}
             return _columns(run, model, frame, path), y
@@ -96,7 +96,7 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
     check_known(targets, npz_shapes(path), f"array of {path}")
     with np.load(path, allow_pickle=False) as file:
         found = {name: file[name] for name in [*arrays.values(), *targets]}
-    with bad_data():
+    with bad_data(path):
         x = check_inputs({name: found[array] for name, array in arrays.items()}, path)
         y = {
             task: encode_labels(Labels(task, found[task], f"{path}[{task!r}]"), target)[0]
@@ -110,15 +110,15 @@ def _csv_chunks(
 ) -> Iterator[Chunk]:
     _check_takes_columns(model, path)
     start = 1
-    for frame in read_table(run.config().data, path, chunk_rows):
-        with bad_data():
-            check_known(keep, [str(name) for name in frame.columns], f"column of {path}")
-            where = (
-                path if len(frame) < chunk_rows and start == 1 else f"{path} from row {start} on"
-            )
-            x = _columns(run, model, frame, where)
-        yield Chunk(x, {name: frame[name] for name in keep}, len(frame))
-        start += len(frame)
+    with read_table(run.config().data, path, chunk_rows) as frames:
+        for frame in frames:
+            with bad_data(path):
+                check_known(keep, [str(name) for name in frame.columns], f"column of {path}")
+                where = path if start == 1 else f"{path} (rows counted from {start} on)"
+                x = _columns(run, model, frame, where)
+            if len(frame):
+                yield Chunk(x, {name: frame[name] for name in keep}, len(frame))
+            start += len(frame)
 
 
 def _columns(run: RunFolder, model: MultiTaskModel, frame: Any, where: str) -> dict[str, Any]:
@@ -146,9 +146,12 @@ def _npz_inputs(model: MultiTaskModel, path: str) -> dict[str, str]:
         only = next(iter(inputs))
         if only not in shapes and len(others) == 1:
             arrays[only] = others[0]
-    with bad_data():
-        check_known(arrays.values(), shapes, f"array of {path}: the model's inputs are its arrays;")
     for name, array in arrays.items():
+        if array not in shapes:
+            held = ", ".join(map(repr, shapes))
+            raise InputError(
+                f"{path} lacks the array {array!r}, an input of the model. It has {held}."
+            )
         expected = tuple(inputs[name].shape[1:])
         if not _fits(shapes[array][1:], expected):
             raise InputError(

@@ -91,5 +91,8 @@ def _check_types(cls: type, given: Mapping[str, Any], where: str) -> None:
         try:
             pydantic.TypeAdapter(hint, config=config).validate_python(value)
         except pydantic.ValidationError as error:
-            wanted = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
+            first = error.errors(include_url=False)[0]
+            wanted = first["msg"].removeprefix("Input should be ")
+            if first["type"] == "sequence_str":  # pydantic has a longer story for it
+                wanted = "a list"
             raise InputError(f"{where}.{key} is {value!r}, but should be {wanted}.") from None

@@ -13,6 +13,7 @@ from ..data.targets import KINDS
 from ..names import nearest, unknown_name
 from .config import DataConfig
 from .errors import InputError
+from .npz_chunks import npz_shapes
 
 TFDS = "tfds:"
 # Options of each kind of source, as its loader calls them.
@@ -46,7 +47,7 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
     kind = source_kind(config.source)
     options = _given(config, kind)
     common: dict[str, Any] = {"batch_size": config.batch_size, "seed": seed}
-    with bad_data():
+    with bad_data(config.source):
         if kind == "embedded":
             return data.load(config.source, **common, **options)
         targets = options.pop("targets", {})
@@ -55,6 +56,7 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
         if kind == "csv":
             return data.from_csv(config.source, targets, **common, **options)
         if kind == "npz":
+            npz_shapes(config.source)  # says it more plainly than NumPy if this is no such file
             return data.from_npz(config.source, targets, **common, **options)
         tasks, kinds = _features(targets)
         name = config.source.removeprefix(TFDS)
@@ -89,12 +91,20 @@ def source_kind(source: str) -> str:
 
 
 @contextlib.contextmanager
-def bad_data() -> Iterator[None]:
-    """Turns what loaders raise about the user's data into `InputError`."""
+def bad_data(source: str) -> Iterator[None]:
+    """Turns what loaders raise about the user's data into `InputError`.
+
+    Args:
+        source: File or data set, put before messages that do not name it.
+    """
     try:
         yield
+    except InputError:
+        raise
     except (ValueError, ConnectionError) as error:
-        raise InputError(str(error)) from error
+        text = str(error)
+        named = Path(source).name in text or source.removeprefix(TFDS) in text
+        raise InputError(text if named else f"{source}: {text}") from error
 
 
 def _given(config: DataConfig, kind: str) -> dict[str, Any]:
@@ -141,9 +151,10 @@ def read_table(config: DataConfig, path: str | None = None, chunk_rows: int | No
     """
     encoding = config.encoding or {}
     categorical = encoding.get("categorical", ())
-    with bad_data():
+    path = path or config.source
+    with bad_data(path):
         return data.read_csv(
-            path or config.source,
+            path,
             separator=config.separator or ",",
             names=config.names,
             missing_values=config.missing_values or (),
