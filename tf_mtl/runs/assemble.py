@@ -44,16 +44,20 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
     trunk = make("trunks", resolved_trunk(config, splits), "trunk")
     with _dtype_policy(config), refusing("trunk"):
         model = build_model(splits.features, trunk, heads, name=_layer_name(config.run_name))
-    steps = config.epochs * math.ceil(splits.sizes["train"] / config.data.batch_size)
     arguments: dict[str, Any] = {"loss_weights": _loss_weights(config)}
     if config.aggregator is not None:
         arguments["aggregator"] = make("aggregators", config.aggregator, "aggregator")
         if "aggregator" not in inspect.signature(model.compile).parameters:
             raise InputError("aggregator: this version of tf_mtl trains without aggregators.")
-    optimizer = make_optimizer(config.optimizer, steps)
+    optimizer = make_optimizer(config.optimizer, config.epochs * steps_per_epoch(config, splits))
     with refusing("compile"):
         model.compile(optimizer, **arguments)
     return model
+
+
+def steps_per_epoch(config: RunConfig, splits: Splits) -> int:
+    """Returns the number of batches; the last one may be smaller."""
+    return math.ceil(splits.sizes["train"] / config.data.batch_size)
 
 
 def resolved_trunk(config: RunConfig, splits: Splits) -> Any:

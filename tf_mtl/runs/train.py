@@ -14,7 +14,7 @@ from ..data import Splits
 from ..evaluation import per_task
 from ..export import saved_model
 from ..training import MultiTaskModel
-from .assemble import assemble, resolved_trunk
+from .assemble import assemble, resolved_trunk, steps_per_epoch
 from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
 from .config import RunConfig
 from .config_file import write_config
@@ -22,6 +22,7 @@ from .curves import plot_curves
 from .errors import InputError
 from .folder import RunFolder, new_run, open_run, write_facts, write_json
 from .monitor import Monitor, make_monitor
+from .progress import Progress
 from .recorder import Recorder, write_history
 from .source import load_data
 
@@ -63,12 +64,12 @@ class Interrupted(KeyboardInterrupt):
         self.epochs = epochs
 
 
-def train(config: RunConfig, verbose: int | str = "auto") -> Finished:
+def train(config: RunConfig, verbose: int = 0) -> Finished:
     """Trains, evaluates and exports a run in a new folder.
 
     Args:
         config: The run.
-        verbose: As in `keras.Model.fit`.
+        verbose: 0 for silence, 1 for a progress bar, 2 for a line at the end of each epoch.
 
     Raises:
         InputError: For anything wrong in the configuration or the data, before training.
@@ -78,14 +79,14 @@ def train(config: RunConfig, verbose: int | str = "auto") -> Finished:
     return _run(_resolved(config, splits), splits, None, verbose)
 
 
-def resume(path: str | Path, epochs: int | None = None, verbose: int | str = "auto") -> Finished:
+def resume(path: str | Path, epochs: int | None = None, verbose: int = 0) -> Finished:
     """Goes on with a run from its last checkpoint, as if it had not been interrupted.
 
     Args:
         path: Folder of the run.
         epochs: Total number of epochs, if other than configured. A schedule that ends with the
             last epoch is then made anew; the constant one goes on unchanged.
-        verbose: As in `keras.Model.fit`.
+        verbose: 0 for silence, 1 for a progress bar, 2 for a line at the end of each epoch.
 
     Raises:
         InputError: If there is no run, it is complete, or the data are not those it began with.
@@ -139,7 +140,7 @@ def _run(
     config: RunConfig,
     splits: Splits,
     earlier: tuple[RunFolder, Checkpoint | None] | None,
-    verbose: int | str,
+    verbose: int,
 ) -> Finished:
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -171,7 +172,7 @@ def _fit(
     splits: Splits,
     config: RunConfig,
     place: tuple[RunFolder, Checkpoint | None, Monitor],
-    verbose: int | str,
+    verbose: int,
 ) -> History:
     run, checkpoint, monitor = place
     history = checkpoint.history if checkpoint else []
@@ -179,14 +180,18 @@ def _fit(
     if monitor.exhausted(history, config.patience):
         return history
     recorder = Recorder(run, splits, monitor, config.patience, history)
+    callbacks: list[keras.callbacks.Callback] = [recorder]
+    if verbose:
+        shown = ["loss", "val_loss", config.monitor]
+        callbacks.append(Progress(shown, steps_per_epoch(config, splits), verbose))
     try:
         model.fit(
             splits.train,
             validation_data=splits.valid,
             initial_epoch=len(history),
             epochs=config.epochs,
-            callbacks=[recorder],
-            verbose=verbose,
+            callbacks=callbacks,
+            verbose=0,
             shuffle=False,
         )
     except KeyboardInterrupt:
