@@ -6,17 +6,18 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_TASK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_TASK_NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 def nearest(name: object, valid: Iterable[str]) -> str | None:
-    """Returns the valid name that looks most like `name`, or None.
+    """Returns the valid name that looks most like `name` in any case, or None.
 
     >>> nearest("digt", ["digit", "odd"])
     'digit'
     """
-    matches = difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    by_lower = {choice.lower(): choice for choice in valid}
+    matches = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[matches[0]] if matches else None
 
 
 def unknown_name(name: object, valid: Iterable[str], what: str) -> str:
@@ -44,7 +45,7 @@ def check_task_names(names: Iterable[object]) -> None:
     """Raises `ValueError` unless every name can serve as a task.
 
     A task's name becomes part of log names (`digit_loss`) and of SavedModel signatures, so it
-    consists of letters, digits and underscores, starts with a letter and is not `loss`.
+    consists of letters, digits and underscores and is not `loss`.
 
     >>> check_task_names(["digit", "odd"])
     """
@@ -52,5 +53,5 @@ def check_task_names(names: Iterable[object]) -> None:
         if not isinstance(name, str) or not _TASK_NAME.fullmatch(name) or name == "loss":
             raise ValueError(
                 f"Invalid task name {name!r}: a task's name consists of letters, digits and "
-                "underscores, starts with a letter and is not 'loss'. Rename the key."
+                "underscores and is not 'loss'. Rename the key."
             )

@@ -1,6 +1,7 @@
 """Runs that the tests of the command line share."""
 
 import dataclasses
+import inspect
 import pathlib
 
 import numpy as np
@@ -22,8 +23,12 @@ class Outcome:
 def cli():
     """Runs `tf-mtl` with these arguments in this process."""
 
+    # Older versions of Click mix the standard error into the output unless told not to.
+    mixes = "mix_stderr" in inspect.signature(CliRunner).parameters
+    runner = CliRunner(mix_stderr=False) if mixes else CliRunner()
+
     def call(*args):
-        result = CliRunner().invoke(app, [str(arg) for arg in args])
+        result = runner.invoke(app, [str(arg) for arg in args])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)

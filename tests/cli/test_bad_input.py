@@ -88,6 +88,7 @@ BAD = {
     "loss": (("train", "loss.yaml"), ["hubre"]),
     "option of another source": (("train", "option.yaml"), ["'separator'", "csv"]),
     "runs in a file": (("train", "--run-directory", "file/runs"), ["file", "--run-directory"]),
+    "models in a file": (("train", "--saved-models", "file"), ["'file/digits'", "is a file"]),
     "unknown run": (("evaluate", "runs/digits/1"), ["runs/digits/1"]),
     "no run": (("evaluate", "empty_folder"), ["empty_folder", "config.yaml"]),
     "nothing to resume": (("train", "--resume", "empty_folder"), ["empty_folder"]),

@@ -206,3 +206,18 @@ def test_version_and_help(cli):
         assert outcome.code == 0
         assert f"tf-mtl {' '.join(command)}".strip() in outcome.out
     assert "Usage" in cli().out
+
+
+def test_one_task_and_a_file_name_with_a_space(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    people(100).to_csv("some people.csv", index=False)
+    outcome = cli("train", "some people.csv", "-t", "income=binary", "--ignore", "id",
+                  "--epochs", 1, "--monitor", "val_auc",
+                  "--mixed-precision", "float16")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "val_auc" in outcome.out
+    run = tmp_path / "runs" / "some_people" / "1"
+    assert cli("evaluate", run).code == 0
+    assert cli("predict", run, "some people.csv", "-o", "o.csv").code == 0
+    assert set(pd.read_csv("o.csv")["income"]) <= {"high", "low"}
+    assert (run / "learning_curves.png").is_file()

@@ -42,7 +42,7 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
         task: _head(config.heads.get(task), target, task) for task, target in splits.targets.items()
     }
     trunk = make("trunks", resolved_trunk(config, splits), "trunk")
-    with _dtype_policy(config), refusing("trunk"):
+    with dtype_policy(config), refusing("trunk"):
         model = build_model(splits.features, trunk, heads, name=_layer_name(config.run_name))
     arguments: dict[str, Any] = {"loss_weights": _loss_weights(config)}
     if config.aggregator is not None:
@@ -138,8 +138,8 @@ def _loss_weights(config: RunConfig) -> Any:
 
 
 @contextlib.contextmanager
-def _dtype_policy(config: RunConfig) -> Iterator[None]:
-    """Builds layers under the policy of the run and puts that of the process back."""
+def dtype_policy(config: RunConfig) -> Iterator[None]:
+    """Makes layers under the policy of a run, and puts that of the process back."""
     before = keras.config.dtype_policy()
     if config.mixed_precision:
         keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -44,10 +45,9 @@ class DataConfig(Section):
     @property
     def name(self) -> str:
         """A name for runs on this source: that of the data set, or of the file."""
-        source = self.source.removeprefix("tfds:")
-        if source != self.source:
-            return source.replace("/", "_").replace(":", "_")
-        return PurePath(source).name.split(".")[0] or "run"
+        is_tfds = self.source.startswith("tfds:")
+        name = self.source[5:] if is_tfds else PurePath(self.source).name.partition(".")[0]
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-") or "run"
 
 
 class OptimizerConfig(Section):

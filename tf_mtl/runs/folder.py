@@ -111,6 +111,19 @@ def new_run(config: RunConfig) -> RunFolder:
     return run
 
 
+def check_writable(folder: Path) -> None:
+    """Raises `InputError` unless a folder is there, or can be made, and can be written to.
+
+    A run writes its SavedModel last; it should not fail for this after hours of training.
+    """
+    above = folder.absolute()
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        what = "may not be written to" if above.is_dir() else "is a file"
+        raise InputError(f"Cannot write to the folder {str(folder)!r}: {str(above)!r} {what}.")
+
+
 def open_run(path: str | Path) -> RunFolder:
     """Returns the run in a folder.
 

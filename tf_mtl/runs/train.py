@@ -14,13 +14,13 @@ from ..data import Splits
 from ..evaluation import per_task
 from ..export import saved_model
 from ..training import MultiTaskModel
-from .assemble import assemble, resolved_trunk, steps_per_epoch
+from .assemble import assemble, dtype_policy, resolved_trunk, steps_per_epoch
 from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
 from .config import RunConfig
 from .config_file import write_config
 from .curves import plot_curves
 from .errors import InputError
-from .folder import RunFolder, new_run, open_run, write_facts, write_json
+from .folder import RunFolder, check_writable, new_run, open_run, write_facts, write_json
 from .monitor import Monitor, make_monitor
 from .progress import Progress
 from .recorder import Recorder, write_history
@@ -152,6 +152,8 @@ def _run(
         checkpoint = earlier[1] if earlier else None
         if checkpoint:
             restore_checkpoint(checkpoint, model)
+    if config.saved_models is not None:
+        check_writable(Path(config.saved_models) / config.run_name)
     run = earlier[0] if earlier else new_run(config)
     write_facts(run, config, splits)
     history = _fit(model, splits, config, (run, checkpoint, monitor), verbose)
@@ -217,4 +219,6 @@ def load_model(run: RunFolder) -> Any:
             f"The run {run.path} has no model yet: no epoch was finished. Go on with "
             f"tf-mtl train --resume {run.path}"
         )
-    return keras.models.load_model(run.best_model)
+    # Keras forgets the policy of a model, and with it the loss scaling of its optimizer.
+    with dtype_policy(run.config()):
+        return keras.models.load_model(run.best_model)
