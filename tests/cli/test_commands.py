@@ -14,6 +14,7 @@ import yaml
 
 import tf_mtl
 from tests.cli.conftest import people
+from tests.data.test_tfds import Shapes
 from tf_mtl import runs
 
 
@@ -221,3 +222,29 @@ def test_one_task_and_a_file_name_with_a_space(cli, tmp_path, monkeypatch):
     assert cli("predict", run, "some people.csv", "-o", "o.csv").code == 0
     assert set(pd.read_csv("o.csv")["income"]) <= {"high", "low"}
     assert (run / "learning_curves.png").is_file()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_tensorflow_data_set(cli, tmp_path):
+    Shapes(data_dir=tmp_path).download_and_prepare()
+    file = tmp_path / "shapes.yaml"
+    file.write_text(
+        "data:\n"
+        "  source: tfds:shapes\n"
+        f"  data_dir: {tmp_path}\n"
+        "  inputs: [image]\n"
+        "  targets: {shape: auto, big: {column: size, kind: regression}}\n"
+        "trunk: {type: MLP, units: [4]}\n"
+        "epochs: 1\n"
+    )
+    outcome = cli("train", file, "--run-directory", tmp_path, "--no-export", "-q")
+    assert outcome.code == 0, outcome.err
+    model = runs.load_model(runs.open_run(tmp_path / "shapes" / "1"))
+    assert model.heads["shape"].class_names == ["disc", "ring", "star"]
+    assert model.heads["big"].kind == "regression"
+    assert cli("evaluate", tmp_path / "shapes" / "1").code == 0
+    file.write_text(file.read_text().replace("column: size", "column: sise"))
+    outcome = cli("train", file, "--run-directory", tmp_path)
+    assert outcome.code == 2
+    assert "'sise'" in outcome.err
+    assert "Did you mean 'size'" in outcome.err
