@@ -11,10 +11,13 @@ from .quiet import start_tensorflow
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="Folder of a run, such as runs/digits/1.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/digits/1.")
+    ],
     data: Annotated[
         str | None,
         typer.Argument(
+            metavar="DATA",
             help="CSV or NPZ file with the inputs and the labels of all tasks.",
             show_default="the run's own test split",
         ),

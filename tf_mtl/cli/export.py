@@ -12,7 +12,9 @@ from .quiet import start_tensorflow
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="Folder of a run, such as runs/digits/1.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/digits/1.")
+    ],
     saved_models: Annotated[
         str, typer.Option(metavar="DIR", help="The SavedModel goes to DIR/NAME/VERSION.")
     ] = "saved_models",

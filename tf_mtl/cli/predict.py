@@ -11,8 +11,10 @@ from .quiet import start_tensorflow
 
 
 def predict(
-    run: Annotated[str, typer.Argument(help="Folder of a run, such as runs/people/1.")],
-    data: Annotated[str, typer.Argument(help="CSV or NPZ file with the inputs.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/people/1.")
+    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="CSV or NPZ file with the inputs.")],
     output: Annotated[
         str,
         typer.Option(

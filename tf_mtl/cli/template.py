@@ -4,10 +4,10 @@ from __future__ import annotations
 
 TEMPLATE = """\
 # A training run of tf-mtl. Start it with: tf-mtl train {file}
-# Every key may be left out; the values shown are the defaults. Relative paths start in the folder
-# where the command runs.
+# Every key may be left out; the values below are the defaults. Relative paths start in the
+# folder where the command runs.
 
-name: {name}                # of the run folder and the exported model
+name: {name}  # of the run folder and the exported model
 
 data:
   source: digits            # digits, FILE.csv, FILE.npz, or tfds:NAME

@@ -64,13 +64,19 @@ def _draw_task(
             axis.plot(epochs, values, color=colour, label=legend, marker=marker, linewidth=1.6)
         axis.axvline(best_epoch, color=_BEST, linestyle=":", label=f"best epoch ({best_epoch})")
         axis.set_ylabel(_title(label))
-        if label == "loss" and all(logs.get(name, 0) > 0 for logs in history):
+        if label == "loss" and _spans_decades(history, name):
             axis.set_yscale("log")
+            axis.yaxis.set_major_formatter("{x:g}")
         axis.grid(color="#e5e5e5", linewidth=0.8)
         axis.spines[["top", "right"]].set_visible(False)
     panel.align_ylabels(axes)
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.get_major_locator().set_params(integer=True)
+
+
+def _spans_decades(history: History, name: str) -> bool:
+    values = [logs[log] for logs in history for log in (name, f"val_{name}") if log in logs]
+    return min(values) > 0 and max(values) / min(values) > 20
 
 
 def _title(metric: str) -> str:
