@@ -65,7 +65,7 @@ class FloatLabels(LabelRule):
             return labels, None
         labelled = tf.math.logical_not(tf.math.is_nan(labels))
         stand_in = tf.reduce_max(tf.where(labelled, labels, labels.dtype.min))
-        stand_in = tf.where(tf.reduce_any(labelled), stand_in, tf.zeros_like(stand_in))
+        stand_in = tf.where(tf.reduce_any(labelled), stand_in, tf.ones_like(stand_in))
         return tf.where(labelled, labels, stand_in), labelled
 
     def problem(self, labels: np.ndarray) -> tuple[int, str] | None:

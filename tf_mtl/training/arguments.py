@@ -38,7 +38,9 @@ def losses_by_task(
     if isinstance(loss, Mapping):
         check_known(loss, tasks, "task in `loss`:")
         return {
-            task: heads[task].default_loss if _is_auto(value) and task in heads else value
+            task: heads[task].default_loss
+            if _is_auto(value) and task in heads
+            else _one(task, value)
             for task, value in loss.items()
             if value is not None
         }
@@ -143,6 +145,18 @@ def _names_crossentropy(loss: Any) -> bool:
 
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
+
+
+def _one(task: str, loss: Any) -> Any:
+    """Takes the loss of a task out of a list of one, which Keras allows."""
+    if not isinstance(loss, (list, tuple)):
+        return loss
+    if len(loss) != 1:
+        raise ValueError(
+            f"Task {task!r} needs one loss. Received {len(loss)}: {loss}. Add them up in a "
+            "function of your own."
+        )
+    return loss[0]
 
 
 def _one_as_dictionary(value: Any, tasks: Sequence[str]) -> Any:

@@ -49,13 +49,18 @@ class MultiTaskModel(keras.Model):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         outputs = kwargs.get("outputs", args[1] if len(args) > 1 else None)
+        if outputs is None:
+            raise TypeError(
+                "MultiTaskModel is built from inputs and outputs, MultiTaskModel(inputs, {task: "
+                "tensor}), in a subclass as well. For a model that defines call(), use keras.Model."
+            )
         _check_outputs(outputs)
         super().__init__(*args, **kwargs)
 
     @property
     def task_outputs(self) -> dict[str, keras.KerasTensor]:
         """`{task: Keras tensor}`; empty for a model of a single tensor."""
-        outputs = self._outputs_struct
+        outputs = getattr(self, "_outputs_struct", None)  # a subclass may have none
         return dict(outputs) if isinstance(outputs, Mapping) else {}
 
     @property
@@ -196,6 +201,19 @@ class MultiTaskModel(keras.Model):
         if not isinstance(y, Mapping):
             return set()
         return {task for task in self.label_rules if y.get(task) is None}
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Lets Keras infer shapes under a strategy from one replica's values.
+
+        Keras takes the mean over the replicas, which text and mixed structures do not have.
+        """
+        if self._distribute_strategy is not None and iterator is not None:
+            strategy = self.distribute_strategy
+            _, _, batches = next(iter(iterator))
+            data_batch = keras.tree.map_structure(
+                lambda values: strategy.experimental_local_results(values)[0], next(batches)
+            )
+        super()._maybe_symbolic_build(data_batch=data_batch)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, as they were given."""

@@ -146,18 +146,16 @@ class TaskLoss:
         by their labelled rows.
         """
         rows = tf.cast(tf.shape(labels)[0], value.dtype)
-        row = (
-            labels if labels.shape.rank == 1 else tf.reduce_sum(labels, range(1, len(labels.shape)))
-        )
+        row = tf.reshape(labels, [tf.shape(labels)[0], -1])[:, 0]
         labelled = None if labelled is None else fit_rank(labelled, row)
         weight = None
         if sample_weight is not None:
             weight = fit_weight_rank(tf.cast(sample_weight, value.dtype), row)
             labelled = both(labelled, weight != 0)
         if labelled is None:
-            return LossTerms(
-                *((value, None) if num_replicas() == 1 else (value * rows, rows)), None, rows
-            )
+            if num_replicas() == 1:
+                return LossTerms(value, None, None, rows)
+            return LossTerms(value * rows, rows, None, rows)
         number = count(labelled, row)
         kept = labelled | ~tf.reduce_any(labelled)  # an empty batch would have the loss NaN
         value = self.unreduced(tf.boolean_mask(labels, kept), tf.boolean_mask(y_pred, kept))

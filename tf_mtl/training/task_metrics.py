@@ -167,11 +167,11 @@ def _update_partial(
     share = tf.cast(labelled, metric.dtype)
     if weight is not None:
         share = share * weight[..., None]
-    elements = [tf.reshape(values, [-1, 1]) for values in (labels, output)]
+    single_labels, single_output = tf.reshape(labels, [-1, 1]), tf.reshape(output, [-1, 1])
     tf.cond(
         tf.reduce_all(complete == tf.reduce_any(labelled, axis=-1)),
         lambda: _call_masked(metric, labels, output, complete, weight),
-        lambda: _call(metric, *elements, tf.reshape(share, [-1])),
+        lambda: _call(metric, single_labels, single_output, tf.reshape(share, [-1])),
     )
 
 

@@ -1,0 +1,146 @@
+"""Mistakes in names, shapes and values end in one error that names the thing."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.programs import LOSSES, arrays, network
+from tf_mtl import MultiTaskModel, build_model, heads, trunks
+
+
+def compiled():
+    model = network()
+    model.compile("sgd", loss=dict(LOSSES))
+    return model
+
+
+def changed(task, row, value):
+    x, y, _ = arrays(64)
+    y[task] = y[task].copy()
+    y[task][row] = value
+    return x, y
+
+
+COMPILE = [
+    ({"loss": ["mse", "mse", "mse"]}, "`loss` is a list"),
+    ({"loss": {"prise": "mse"}}, "Unknown task in `loss`: 'prise'.*Did you mean 'price'"),
+    ({"loss": {"price": ["mse", "mae"]}}, "needs one loss"),
+    ({"loss": LOSSES, "loss_weights": {"prise": 1.0}}, "Unknown task in `loss_weights`"),
+    ({"loss": LOSSES, "loss_weights": [1, 2, 3]}, "`loss_weights` is a list"),
+    ({"loss": LOSSES, "loss_weights": {"price": "2"}}, "must be a number"),
+    ({"loss": LOSSES, "metrics": ["mae"]}, "`metrics` is a list"),
+    ({"loss": LOSSES, "metrics": {"kinds": "accuracy"}}, "Did you mean 'kind'"),
+    ({"loss": LOSSES, "weighted_metrics": {"x": "mae"}}, "Unknown task in `weighted_metrics`"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), COMPILE)
+def test_compile_names_the_mistake(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        network().compile("sgd", **arguments)
+
+
+LABELS = [
+    ("kind", 12, "'kind'.*row 7: 12 is not a class: expected 0 to 2"),
+    ("kind", -3, "'kind'.*row 7: -3 is not a class"),
+    ("sold", 2, "'sold'.*row 7: 2 is not 0 or 1"),
+    ("price", np.inf, "'price'.*row 7: inf is infinite"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["arrays", "tf.data"])
+@pytest.mark.parametrize(("task", "value", "message"), LABELS)
+def test_wrong_labels_are_found_before_they_do_harm(task, value, message, stream):
+    x, y = changed(task, 7, value)
+    model = compiled()
+    before = model.get_weights()
+    data = (tf.data.Dataset.from_tensor_slices((x, y)).batch(32),) if stream else (x, y)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*data, verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    if not stream:
+        assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_a_class_outside_the_range_late_in_a_stream_names_the_task():
+    x, y = changed("kind", 50, 12)
+    with pytest.raises(ValueError, match="'kind': 12 is not a class: expected 0 to 2"):
+        compiled().fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(16), verbose=0)
+
+
+def test_shapes_lists_and_names_of_labels():
+    x, y, weights = arrays(64)
+    model = compiled()
+    with pytest.raises(ValueError, match=r"expected the shape \[B, 2\], received \[B, 1\]"):
+        model.fit(x, {**y, "price": y["price"][:, :1]}, verbose=0)
+    with pytest.raises(ValueError, match="one-hot"):
+        model.fit(x, {**y, "kind": np.eye(3)[y["kind"]]}, verbose=0)
+    with pytest.raises(ValueError, match="as a dictionary"):
+        model.fit(x, list(y.values()), verbose=0)
+    with pytest.raises(ValueError, match="Did you mean 'kind'"):
+        model.fit(x, {**y, "kinds": y["kind"]}, verbose=0)
+    with pytest.raises(ValueError, match="validation labels, row 0"):
+        model.fit(x, y, validation_data=(x, {**y, "kind": y["kind"] + 9}), verbose=0)
+    with pytest.raises(ValueError, match="sample weights"):
+        model.fit(x, y, sample_weight={"kinds": weights["kind"]}, verbose=0)
+    with pytest.raises(ValueError, match="text"):
+        model.fit(x, {**y, "kind": np.array(["a"] * 64)}, verbose=0)
+
+
+def test_nan_inputs_are_named_with_their_row():
+    x, y, _ = arrays(64)
+    x[5, 2] = np.nan
+    with pytest.raises(ValueError, match="Input 'x', training row 5: NaN"):
+        compiled().fit(x, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.EarlyStopping("val_los"),
+        keras.callbacks.ModelCheckpoint("model.keras", monitor="kind_los", mode="min"),
+        keras.callbacks.ReduceLROnPlateau("val_loss"),  # there is no validation
+    ],
+)
+def test_a_monitor_that_does_not_exist_raises(callback):
+    x, y, _ = arrays(64)
+    with pytest.raises(ValueError, match="Unknown monitor"):
+        compiled().fit(x, y, verbose=0, callbacks=[callback])
+
+
+def test_models_that_cannot_be_built():
+    inputs = keras.Input((4,))
+    dense = keras.layers.Dense(1)
+    with pytest.raises(ValueError, match="dictionary"):
+        MultiTaskModel(inputs, [dense(inputs), dense(inputs)])
+    with pytest.raises(ValueError, match="Invalid task name 'a/b'"):
+        MultiTaskModel(inputs, {"a/b": dense(inputs)})
+    with pytest.raises(ValueError, match="Nested outputs"):
+        MultiTaskModel(inputs, {"a": {"b": dense(inputs)}})
+    with pytest.raises(TypeError, match="built from inputs and outputs"):
+        MultiTaskModel()
+    with pytest.raises(ValueError, match="at least one task"):
+        build_model(inputs, trunks.MLP([4]), {})
+    with pytest.raises(ValueError, match="must be one of"):
+        build_model(inputs, trunks.MLP([4]), {"a": "regression"})
+    with pytest.raises(ValueError, match="end in layers that are no heads"):
+        build_model(inputs, trunks.MLP([4]), {"a": heads.Regression(), "b": dense}).compile()
+
+
+def test_backbones_that_do_not_exist(tmp_path):
+    with pytest.raises(ValueError, match="Did you mean 'ResNet50'"):
+        trunks.backbone("Resnet50", (32, 32, 3), weights=None)
+    with pytest.raises(ValueError, match="no file of weights"):
+        trunks.backbone("ResNet50", (32, 32, 3), weights=tmp_path / "missing.weights.h5")
+
+
+def test_imagenet_weights_that_cannot_be_downloaded_say_how_to_pass_a_file(monkeypatch):
+    from keras.src.applications import mobilenet_v2
+
+    def unreachable(*args, **kwargs):
+        raise Exception("URL fetch failure on https://example.invalid: None -- no network")
+
+    monkeypatch.setattr(mobilenet_v2.file_utils, "get_file", unreachable)
+    with pytest.raises(ConnectionError, match="weights='/path/to/file"):
+        trunks.backbone("MobileNetV2", (96, 96, 3))

@@ -1,0 +1,138 @@
+"""MultiTaskModel does what keras.Model does: same logs, same names, difference 0.0."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.programs import LOSSES, arrays, difference, network
+from tf_mtl import MultiTaskModel
+
+
+def compiled(model_class, **arguments):
+    model = network(model_class)
+    model.compile(
+        "adam",
+        loss=dict(LOSSES),
+        metrics={
+            "kind": "accuracy",
+            "sold": ["accuracy", keras.metrics.AUC(name="auc")],
+            "price": ["mae", keras.metrics.R2Score(name="r2")],
+        },
+        weighted_metrics={"kind": ["accuracy"], "price": [keras.metrics.MeanSquaredError()]},
+        **arguments,
+    )
+    return model
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "sample_weight"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"loss_weights": {"price": 0.3, "kind": 1.7, "sold": 2.0}},
+        {"steps_per_execution": 3},
+        {"run_eagerly": True},
+    ],
+    ids=["default", "loss_weights", "steps_per_execution", "run_eagerly"],
+)
+def test_fit_evaluate_predict_are_those_of_keras(arguments, weighted):
+    x, y, weights = arrays()
+    results = []
+    for model_class in (keras.Model, MultiTaskModel):
+        model = compiled(model_class, **arguments)
+        history = model.fit(
+            x,
+            y,
+            sample_weight=weights if weighted else None,
+            batch_size=32,
+            epochs=2,
+            verbose=0,
+            validation_data=(x, y, weights) if weighted else (x, y),
+        ).history
+        logs = model.evaluate(x, y, verbose=0, return_dict=True)
+        results.append((history, logs, model.predict(x, verbose=0), model))
+    plain, ours = results
+    assert list(ours[0]) == list(plain[0])
+    assert ours[0] == plain[0]
+    assert ours[1] == plain[1]
+    assert difference(ours[3], plain[3]) == 0.0
+    for task in y:
+        np.testing.assert_array_equal(ours[2][task], plain[2][task])
+    assert ours[3].metrics_names == plain[3].metrics_names
+
+
+def test_xla_agrees_to_rounding():
+    x, y, _ = arrays()
+    models = []
+    for model_class in (keras.Model, MultiTaskModel):
+        model = compiled(model_class, jit_compile=True)
+        model.fit(x, y, batch_size=32, epochs=2, verbose=0)
+        models.append(model)
+    assert difference(*models) < 1e-6
+
+
+def test_streams_are_trained_as_by_keras():
+    x, y, weights = arrays()
+    results = []
+    for model_class in (keras.Model, MultiTaskModel):
+        model = compiled(model_class)  # sets the seed, which the order of the stream depends on
+        stream = tf.data.Dataset.from_tensor_slices((x, y, weights))
+        stream = stream.shuffle(200, seed=3, reshuffle_each_iteration=True).batch(32)
+        history = model.fit(stream, epochs=2, verbose=0, shuffle=False).history
+        results.append((history, model))
+    assert results[0][0] == results[1][0]
+    assert difference(results[0][1], results[1][1]) == 0.0
+
+
+def test_single_batches_are_those_of_keras():
+    x, y, _ = arrays(32)
+    plain, ours = compiled(keras.Model), compiled(MultiTaskModel)
+    for method in ("train_on_batch", "test_on_batch"):
+        expected = getattr(plain, method)(x, y, return_dict=True)
+        assert getattr(ours, method)(x, y, return_dict=True) == expected
+    assert difference(plain, ours) == 0.0
+
+
+def test_one_task_has_no_prefix_in_the_logs():
+    x, y, _ = arrays()
+    names = []
+    for model_class in (keras.Model, MultiTaskModel):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((8,))
+        model = model_class(inputs, {"price": keras.layers.Dense(2)(inputs)})
+        model.compile("sgd", loss="mse", metrics=["mae"])
+        names.append(model.fit(x, {"price": y["price"]}, verbose=0).history)
+    assert names[0] == names[1]
+
+
+def test_regularisation_counts_once():
+    x, y, _ = arrays()
+    results = []
+    for model_class in (keras.Model, MultiTaskModel):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((8,))
+        features = keras.layers.Dense(4, kernel_regularizer="l2")(inputs)
+        outputs = {
+            "price": keras.layers.Dense(2)(features),
+            "kind": keras.layers.Dense(3)(features),
+        }
+        model = model_class(inputs, outputs)
+        model.compile("sgd", loss={"price": "mse", "kind": "mse"})
+        labels = {"price": y["price"], "kind": np.eye(3, dtype="float32")[y["kind"]]}
+        results.append((model.fit(x, labels, verbose=0).history, model))
+    assert results[0][0] == results[1][0]
+    assert difference(results[0][1], results[1][1]) == 0.0
+
+
+def test_a_single_tensor_makes_a_plain_keras_model():
+    x, y, _ = arrays()
+    results = []
+    for model_class in (keras.Model, MultiTaskModel):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((8,))
+        model = model_class(inputs, keras.layers.Dense(2)(inputs))
+        model.compile("adam", loss="mse", metrics=["mae"])
+        results.append((model.fit(x, y["price"], verbose=0).history, model))
+    assert results[0][0] == results[1][0]
+    assert difference(results[0][1], results[1][1]) == 0.0

@@ -1,0 +1,192 @@
+"""Missing labels: loss, gradient and metrics are those of a program that drops the rows by hand."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.programs import LOSSES, arrays, difference, network
+from tf_mtl import MultiTaskModel, heads
+from tf_mtl.heads import BinaryLabels, ClassLabels, FloatLabels, rule_for_loss
+from tf_mtl.keras_internals import resolve_loss
+from tf_mtl.training.task_losses import TaskLoss
+
+FLOAT_LOSSES = [
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "huber",
+    "log_cosh",
+    "poisson",
+    "cosine_similarity",
+    "kl_divergence",
+    keras.losses.MeanSquaredError(reduction="sum"),
+    keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
+    lambda y, p: tf.reduce_mean(tf.abs(y - p) ** 3, axis=-1),
+    lambda y, p: tf.reduce_mean(tf.abs(y - p) ** 3),  # reduces the batch by itself
+    lambda y, p: tf.reduce_mean(tf.math.log(y) * p, axis=-1),  # labels must stay positive
+]
+
+
+def value_and_gradient(loss, rule, labels, output, weight=None):
+    output = tf.Variable(output)
+    with tf.GradientTape() as tape:
+        value = TaskLoss(loss, rule).terms(labels, output, weight).value()
+    return value.numpy(), tf.convert_to_tensor(tape.gradient(value, output)).numpy()
+
+
+def plain_value_and_gradient(loss, labels, output, weight=None):
+    """What Keras computes on rows without missing labels."""
+    output = tf.Variable(output)
+    with tf.GradientTape() as tape:
+        value = resolve_loss(loss, labels, output)(labels, output, sample_weight=weight)
+    return value.numpy(), tf.convert_to_tensor(tape.gradient(value, output)).numpy()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", FLOAT_LOSSES, ids=lambda loss: getattr(loss, "name", str(loss)))
+def test_rows_with_nan_are_as_if_dropped(loss, weighted):
+    random = np.random.default_rng(0)
+    labels = random.uniform(0.1, 1, (12, 3)).astype("float32")
+    output = random.uniform(0.1, 1, (12, 3)).astype("float32")
+    missing = random.random(12) < 0.4
+    weight = random.uniform(0.5, 2, 12).astype("float32") if weighted else None
+    holes = np.where(missing[:, None], np.nan, labels)
+    if weighted and callable(loss) and not isinstance(loss, keras.losses.Loss):
+        weight = np.ones(12, "float32")  # Keras gives no weights to a loss that is a scalar
+    value, gradient = value_and_gradient(loss, FloatLabels(), holes, output, weight)
+    kept = weight[~missing] if weighted else None
+    expected, expected_gradient = plain_value_and_gradient(
+        loss, labels[~missing], output[~missing], kept
+    )
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(gradient[~missing], expected_gradient, rtol=1e-5, atol=1e-7)
+    assert np.all(gradient[missing] == 0)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+def test_missing_classes_are_as_if_dropped(dtype):
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 4, 20)
+    missing = random.random(20) < 0.5
+    output = random.dirichlet(np.ones(4), 20).astype("float32")
+    holes = np.where(missing, -1, labels).astype(dtype)
+    loss = "sparse_categorical_crossentropy"
+    value, gradient = value_and_gradient(loss, ClassLabels(4), holes, output)
+    expected, expected_gradient = plain_value_and_gradient(loss, labels[~missing], output[~missing])
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(gradient[~missing], expected_gradient, rtol=1e-6)
+    assert np.all(gradient[missing] == 0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "rule", "low"),
+    [("mse", FloatLabels(), np.nan), ("binary_crossentropy", BinaryLabels(), -1.0)],
+)
+def test_single_missing_dimensions_leave_the_mean_of_the_others(loss, rule, low):
+    random = np.random.default_rng(2)
+    labels = random.integers(0, 2, (10, 4)).astype("float32")
+    output = random.uniform(0.1, 0.9, (10, 4)).astype("float32")
+    missing = random.random((10, 4)) < 0.4
+    missing[0] = True
+    holes = np.where(missing, low, labels).astype("float32")
+    value, gradient = value_and_gradient(loss, rule, holes, output)
+    rows = []
+    for row in range(1, 10):
+        kept = ~missing[row]
+        if kept.any():
+            rows.append(
+                resolve_loss(loss)(labels[row : row + 1, kept], output[row : row + 1, kept])
+            )
+    np.testing.assert_allclose(value, np.mean(rows), rtol=1e-5)
+    assert np.all(gradient[missing] == 0)
+    assert np.all(gradient[~missing] != 0)
+
+
+def test_a_batch_without_labels_is_harmless():
+    for loss in FLOAT_LOSSES:
+        labels = np.full((4, 3), np.nan, "float32")
+        value, gradient = value_and_gradient(
+            loss, FloatLabels(), labels, np.ones((4, 3), "float32")
+        )
+        assert value == 0
+        assert np.all(gradient == 0)
+
+
+def test_minus_one_is_a_value_for_a_regression_and_a_hinge():
+    for loss in ("mse", "hinge", "squared_hinge"):
+        rule = rule_for_loss(resolve_loss(loss))
+        _, labelled = rule.encode(tf.constant([[-1.0], [1.0]]))
+        assert labelled.numpy().all()
+
+
+@pytest.mark.parametrize("form", ["nan", "zero weight", "key"])
+def test_training_with_missing_labels_is_training_without_these_rows(form):
+    """Two tasks are missing for half of the rows: the other half alone counts."""
+    x, y, _ = arrays(64)
+    half = np.arange(64) < 32
+    model, reference = network(), network()
+    for each in (model, reference):
+        each.compile("sgd", loss=dict(LOSSES), metrics={"price": ["mae"], "kind": ["accuracy"]})
+    labels, weight = dict(y), None
+    if form == "nan":
+        labels["price"] = np.where(half[:, None], y["price"], np.nan)
+        labels["kind"] = np.where(half, y["kind"], -1)
+    elif form == "zero weight":
+        weight = {"price": half.astype("float32"), "kind": half.astype("float32")}
+    else:
+        del labels["price"], labels["kind"]
+    before = model.evaluate(x, labels, sample_weight=weight, verbose=0, return_dict=True)
+    if form == "key":
+        assert set(before) == {"loss", "sold_loss"}
+        return
+    expected = reference.evaluate(
+        x[half], {task: value[half] for task, value in y.items()}, verbose=0, return_dict=True
+    )
+    for name in ("price_loss", "price_mae", "kind_loss", "kind_accuracy"):
+        np.testing.assert_allclose(before[name], expected[name], rtol=1e-6)
+    model.train_on_batch(x, labels, sample_weight=weight)
+    outputs = reference(x)
+    with tf.GradientTape() as tape:
+        outputs = reference(x)
+        total = (
+            resolve_loss("mse")(y["price"][half], outputs["price"][half])
+            + resolve_loss(LOSSES["kind"])(y["kind"][half], outputs["kind"][half])
+            + resolve_loss(LOSSES["sold"])(y["sold"][:, None], outputs["sold"])
+        )
+    variables = reference.trainable_variables
+    gradients = tape.gradient(total, [variable.value for variable in variables])
+    reference.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    assert difference(model, reference) < 1e-6
+
+
+def test_string_labels_of_a_head_with_class_names():
+    inputs = keras.Input((4,))
+    model = MultiTaskModel(
+        inputs,
+        {"animal": heads.Classification(class_names=["cat", "dog", "owl"])(inputs)},
+    )
+    model.compile("sgd")
+    x = np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
+    names = tf.data.Dataset.from_tensor_slices((x, {"animal": ["dog", "", "owl", "cat"]})).batch(4)
+    numbers = tf.data.Dataset.from_tensor_slices((x, {"animal": [1, -1, 2, 0]})).batch(4)
+    first = model.evaluate(names, verbose=0, return_dict=True)
+    assert first == model.evaluate(numbers, verbose=0, return_dict=True)
+    wrong = tf.data.Dataset.from_tensor_slices((x, {"animal": ["dog", "", "owl", "cow"]})).batch(4)
+    with pytest.raises(ValueError, match="'cow' is not one of the class names"):
+        model.fit(wrong, verbose=0)
+
+
+def test_metrics_of_rows_labelled_in_part():
+    inputs = keras.Input((2,))
+    outputs = {"a": keras.layers.Dense(3, name="a")(inputs), "b": keras.layers.Dense(1)(inputs)}
+    model = MultiTaskModel(inputs, outputs)
+    model.compile(loss={"a": "mse"}, metrics={"a": ["mae", keras.metrics.R2Score(name="r2")]})
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    labels = np.random.default_rng(1).normal(size=(8, 3)).astype("float32")
+    holes = labels.copy()
+    holes[0, 1] = holes[3, 0] = holes[5] = np.nan
+    logs = model.evaluate(x, {"a": holes}, verbose=0, return_dict=True)
+    error = np.abs(model.predict(x, verbose=0)["a"] - holes)
+    np.testing.assert_allclose(logs["a_mae"], np.nanmean(error), rtol=1e-6)

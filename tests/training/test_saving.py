@@ -1,0 +1,76 @@
+"""`.keras` files bring back the model, its compile arguments and the state of its optimizer."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.programs import LOSSES, arrays, difference, network
+from tf_mtl import build_model, heads, trunks
+
+
+def with_heads():
+    return build_model(
+        keras.Input((8,), name="x"),
+        trunks.MLP([16]),
+        {
+            "kind": heads.Classification(class_names=["a", "b", "c"]),
+            "sold": heads.BinaryClassification(),
+            "price": heads.Regression(units=2, mean=[1.0, 2.0], std=[3.0, 4.0]),
+        },
+    )
+
+
+def compile_with_heads(model):
+    model.compile(keras.optimizers.Adam(0.01), loss_weights={"price": 0.5})
+
+
+def compile_with_losses(model):
+    model.compile(
+        keras.optimizers.SGD(0.01, momentum=0.9),
+        loss={**LOSSES, "sold": keras.losses.BinaryCrossentropy(label_smoothing=0.1)},
+        metrics={"kind": ["accuracy"], "price": [keras.metrics.MeanAbsoluteError(name="error")]},
+        loss_weights={"kind": 2.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "compile_model"), [(with_heads, compile_with_heads), (network, compile_with_losses)]
+)
+def test_a_loaded_model_goes_on_where_the_saved_one_stopped(make, compile_model, tmp_path):
+    x, y, _ = arrays(96)
+    model = make()
+    compile_model(model)
+    model.fit(x, y, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(model)
+    assert difference(model, loaded) == 0.0
+    expected = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert loaded.evaluate(x, y, verbose=0, return_dict=True) == expected
+    for saved, restored in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(saved.numpy(), restored.numpy())
+    histories = [each.fit(x, y, verbose=0, shuffle=False).history for each in (model, loaded)]
+    assert histories[0] == histories[1]
+    assert difference(model, loaded) == 0.0
+
+
+def test_compiling_twice_leaves_nothing_behind():
+    x, y, _ = arrays(64)
+    model = with_heads()
+    compile_with_heads(model)
+    model.fit(x, y, verbose=0)
+    variables, weights, metrics = len(model.variables), len(model.weights), len(model.metrics)
+    compile_with_heads(model)
+    model.fit(x, y, verbose=0)
+    counts = (len(model.variables), len(model.weights), len(model.metrics))
+    assert counts == (variables, weights, metrics)
+
+
+def test_a_layer_can_be_frozen_in_two_lines():
+    x, y, _ = arrays(64)
+    model = with_heads()
+    model.get_layer("mlp_dense_0").trainable = False
+    compile_with_heads(model)
+    before = model.get_layer("mlp_dense_0").get_weights()
+    model.fit(x, y, verbose=0)
+    assert all(map(np.array_equal, before, model.get_layer("mlp_dense_0").get_weights()))
