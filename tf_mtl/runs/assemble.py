@@ -86,7 +86,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opti
         InputError: For an unknown type or option.
 
     >>> make_optimizer(OptimizerConfig(type="sgd", schedule="constant"), 10).name
-    'sgd'
+    'SGD'
     """
     classes: dict[str, Any] = {
         name: value
