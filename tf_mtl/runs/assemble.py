@@ -85,7 +85,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Opti
     Raises:
         InputError: For an unknown type or option.
 
-    >>> make_optimizer(OptimizerConfig(type="sgd", schedule="constant"), 10).name
+    >>> type(make_optimizer(OptimizerConfig(type="sgd", schedule="constant"), 10)).__name__
     'SGD'
     """
     classes: dict[str, Any] = {
