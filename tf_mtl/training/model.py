@@ -134,18 +134,16 @@ class MultiTaskModel(keras.Model):
             ValueError: For a wrong label (with task, value and row), an unknown task, inputs
                 with NaN that reach the outputs, or a callback whose monitor does not exist.
         """
-        call = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
-        given = call.arguments
         if not self.tasks or not self.compiled:
             return super().fit(*args, **kwargs)
+        given = self._checked(keras.Model.fit, "training", args, kwargs)
         if isinstance(given.get("x"), tf.data.Dataset):
             given["shuffle"] = False  # a data set is shuffled where it is made; Keras would warn
-        if given.get("y") is not None:
-            check_arrays(self, given.get("x"), given["y"], given.get("sample_weight"), "training")
-            given["sample_weight"] = complete_weights(given["y"], given.get("sample_weight"))
         validation = given.get("validation_data")
         if isinstance(validation, tuple) and len(validation) >= 2:
             check_arrays(self, validation[0], validation[1], None, "validation")
+            weights = [complete_weights(validation[1], weight) for weight in validation[2:]]
+            given["validation_data"] = (*validation[:2], *weights)
         callbacks = given.get("callbacks")
         watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
         has_validation = validation is not None or bool(given.get("validation_split"))
@@ -155,9 +153,37 @@ class MultiTaskModel(keras.Model):
         else:
             given["callbacks"] = [first_batch, *watched]
         try:
-            return super().fit(**{key: value for key, value in given.items() if key != "self"})
+            return super().fit(**given)
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluates the model: arguments and results are those of `keras.Model.evaluate`.
+
+        Labels are `{task: array}` for any of the tasks; the others are left out of the logs.
+
+        Raises:
+            ValueError: As `fit`, for arrays.
+        """
+        if not self.tasks or not self.compiled:
+            return super().evaluate(*args, **kwargs)
+        try:
+            return super().evaluate(**self._checked(keras.Model.evaluate, "test", args, kwargs))
+        except tf.errors.OpError as error:
+            raise wrong_label(error, self.label_rules) or error from None
+
+    def _checked(
+        self, method: Any, where: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Returns the arguments of a call by name, after a look at labels, weights and inputs."""
+        given = dict(inspect.signature(method).bind(self, *args, **kwargs).arguments)
+        del given["self"]
+        given.update(given.pop("kwargs", {}))
+        if given.get("y") is not None:
+            weight = given.get("sample_weight")
+            check_arrays(self, given.get("x"), given["y"], weight, where)
+            given["sample_weight"] = complete_weights(given["y"], weight)
+        return given
 
     def look_at_labels(self, value: bool) -> None:
         """Lets the next step look at the values of the labels, or not."""
