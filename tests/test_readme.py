@@ -1,0 +1,57 @@
+"""The README keeps its word: its commands are the agreed ones and its Python runs as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+COMMANDS = {
+    "Quick start": [
+        "python3 -m venv .venv",
+        ".venv/bin/python -m pip install .",
+        ".venv/bin/tf-mtl train digits",
+    ],
+    "Tests": [
+        "python3 -m venv .venv-tests",
+        ".venv-tests/bin/python -m pip install -e '.[test]'",
+        ".venv-tests/bin/python -m pytest",
+    ],
+}
+
+
+def blocks(text, language=r"\w*"):
+    """Returns `(line number, code)` of each fenced block."""
+    found = re.finditer(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(text.count("\n", 0, match.start(1)), match.group(1)) for match in found]
+
+
+@pytest.mark.parametrize("heading", COMMANDS)
+def test_first_block_under_a_heading(heading):
+    section = README.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    assert blocks(section)[0][1].splitlines() == COMMANDS[heading]
+
+
+def test_links_lead_somewhere():
+    text = re.sub(r"^```.*?^```$", "", README.read_text(encoding="utf-8"), flags=re.M | re.S)
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    local = [link for link in links if not link.startswith("https://")]
+    assert local
+    assert [link for link in local if not (README.parent / link).exists()] == []
+
+
+@pytest.mark.slow
+def test_python_blocks_run_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "readme"}
+    programs = blocks(README.read_text(encoding="utf-8"), "python")
+    assert len(programs) >= 8
+    for line, code in programs:
+        # Empty lines before the code make a traceback show the line of the README.
+        exec(compile("\n" * line + code, str(README), "exec"), namespace)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "digits.keras",
+        "people.csv",
+        "saved_models",
+    ]
