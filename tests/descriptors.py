@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tf_mtl import aggregators
+import keras
+import numpy as np
+
+from tf_mtl import aggregators, heads
 
 # Promises of an aggregator, each a property of tests/properties.py.
 HOMOGENEOUS = "g(c J) = c g(J)"
@@ -63,4 +67,71 @@ AGGREGATORS = [
     AggregatorRow(aggregators.Sum, [{}], USUAL),
     AggregatorRow(aggregators.TrimmedMean, [{}], USUAL),
     AggregatorRow(aggregators.UPGrad, [{}], {*USUAL, PEACEFUL}),
+]
+
+
+class HeadRow(NamedTuple):
+    """A row of `HEADS`.
+
+    Attributes:
+        cls: the class.
+        make: makes a fresh head.
+        labels: from a random generator and a number of rows to labels.
+        missing: what stands for a missing label.
+        wrong: a label that is wrong for the head.
+    """
+
+    cls: type[heads.BaseHead]
+    make: Callable[[], heads.BaseHead]
+    labels: Callable[[np.random.Generator, int], np.ndarray]
+    missing: Any
+    wrong: Any
+
+    def with_missing(self, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Returns labels of which `rows` are missing."""
+        holes = np.array(labels)
+        holes[rows] = self.missing
+        return holes
+
+
+HEADS = [
+    HeadRow(
+        heads.Classification,
+        lambda: heads.Classification(class_names=["a", "b", "c"]),
+        lambda random, rows: random.integers(0, 3, rows),
+        missing=-1,
+        wrong=7,
+    ),
+    HeadRow(
+        heads.BinaryClassification,
+        heads.BinaryClassification,
+        lambda random, rows: random.integers(0, 2, rows),
+        missing=-1,
+        wrong=2,
+    ),
+    HeadRow(
+        heads.MultiLabel,
+        lambda: heads.MultiLabel(4),
+        lambda random, rows: random.integers(0, 2, (rows, 4)),
+        missing=-1,
+        wrong=3,
+    ),
+    HeadRow(
+        heads.Regression,
+        lambda: heads.Regression(2, mean=[10.0, 20.0], std=[2.0, 3.0]),
+        lambda random, rows: random.normal(15, 3, (rows, 2)).astype("float32"),
+        missing=np.nan,
+        wrong=np.inf,
+    ),
+    HeadRow(
+        heads.Head,
+        lambda: heads.Head(
+            keras.layers.Dense(3, activation="softmax"),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        ),
+        lambda random, rows: random.integers(0, 3, rows),
+        missing=-1,
+        wrong=-5,
+    ),
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.trainers.compile_utils import get_loss as _get_loss
 from keras.src.trainers.compile_utils import get_metric as _get_metric
 from keras.src.utils import tracking
@@ -47,3 +48,8 @@ def resolve_metric(identifier: Any, y_true: Any = None, y_pred: Any = None) -> k
 def keras_mask(tensor: Any) -> Any:
     """Returns the mask that Keras layers attached to a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)
+
+
+def infers_shapes() -> bool:
+    """Tells whether Keras only infers shapes now; variables then take no values."""
+    return bool(in_stateless_scope())

@@ -11,6 +11,21 @@ from tf_mtl.heads import BinaryLabels, ClassLabels, FloatLabels, rule_for_loss
 from tf_mtl.keras_internals import resolve_loss
 from tf_mtl.training.task_losses import TaskLoss
 
+
+def cubic(y, p):
+    return tf.reduce_mean(tf.abs(y - p) ** 3, axis=-1)
+
+
+def cubic_mean(y, p):
+    """Reduces the batch by itself."""
+    return tf.reduce_mean(tf.abs(y - p) ** 3)
+
+
+def logarithmic(y, p):
+    """Needs labels that are positive."""
+    return tf.reduce_mean(tf.math.log(y) * p, axis=-1)
+
+
 FLOAT_LOSSES = [
     "mse",
     "mae",
@@ -21,12 +36,16 @@ FLOAT_LOSSES = [
     "poisson",
     "cosine_similarity",
     "kl_divergence",
-    keras.losses.MeanSquaredError(reduction="sum"),
-    keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
-    lambda y, p: tf.reduce_mean(tf.abs(y - p) ** 3, axis=-1),
-    lambda y, p: tf.reduce_mean(tf.abs(y - p) ** 3),  # reduces the batch by itself
-    lambda y, p: tf.reduce_mean(tf.math.log(y) * p, axis=-1),  # labels must stay positive
+    keras.losses.MeanSquaredError(reduction="sum", name="sum"),
+    keras.losses.MeanSquaredError(reduction="mean_with_sample_weight", name="weighted_mean"),
+    cubic,
+    cubic_mean,
+    logarithmic,
 ]
+
+
+def identifier(loss):
+    return loss if isinstance(loss, str) else getattr(loss, "name", None) or loss.__name__
 
 
 def value_and_gradient(loss, rule, labels, output, weight=None):
@@ -45,7 +64,7 @@ def plain_value_and_gradient(loss, labels, output, weight=None):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", FLOAT_LOSSES, ids=lambda loss: getattr(loss, "name", str(loss)))
+@pytest.mark.parametrize("loss", FLOAT_LOSSES, ids=identifier)
 def test_rows_with_nan_are_as_if_dropped(loss, weighted):
     random = np.random.default_rng(0)
     labels = random.uniform(0.1, 1, (12, 3)).astype("float32")
@@ -83,6 +102,7 @@ def test_missing_classes_are_as_if_dropped(dtype):
 @pytest.mark.parametrize(
     ("loss", "rule", "low"),
     [("mse", FloatLabels(), np.nan), ("binary_crossentropy", BinaryLabels(), -1.0)],
+    ids=["mse", "binary_crossentropy"],
 )
 def test_single_missing_dimensions_leave_the_mean_of_the_others(loss, rule, low):
     random = np.random.default_rng(2)

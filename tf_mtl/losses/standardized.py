@@ -26,7 +26,7 @@ class Standardized(keras.losses.Loss):
         ValueError: If `std` is not positive.
 
     >>> loss = Standardized("mean_squared_error", mean=20.0, std=10.0)
-    >>> float(loss([[30.0]], [[50.0]]))  # ((30 - 50) / 10) ** 2
+    >>> float(loss(keras.ops.array([[30.0]]), keras.ops.array([[50.0]])))  # ((30 - 50) / 10) ** 2
     4.0
     """
 

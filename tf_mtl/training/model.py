@@ -115,7 +115,8 @@ class MultiTaskModel(keras.Model):
         by_task = metrics_by_task(metrics, self.tasks, self.heads)
         weighted = metrics_by_task(weighted_metrics, self.tasks, {}, "weighted_metrics")
         super().compile(optimizer, loss=losses or None, **kwargs)
-        self._compile_config.config.update(arguments)
+        # The optimizer as it is: a reloaded model does not know that its policy was mixed_float16.
+        self._compile_config.config.update(arguments, optimizer=self.optimizer)
         with self.distribute_strategy.scope():
             self._unchecked = tf.Variable(False, trainable=False, name="unchecked")
             if losses:

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ..heads import LabelRule
-from ..keras_internals import resolve_metric
+from ..keras_internals import infers_shapes, resolve_metric
 from ..metrics import counts_elements
 from .labelled import both, fit_rank, fit_weight_rank
 from .task_losses import as_task_dictionary
@@ -161,7 +161,7 @@ def _update_partial(
 ) -> None:
     """Counts rows of several labels, any of which may be missing."""
     complete = tf.reduce_all(labelled, axis=-1)
-    if not counts_elements(metric):
+    if infers_shapes() or not counts_elements(metric):
         _call_masked(metric, labels, output, complete, weight)
         return
     share = tf.cast(labelled, metric.dtype)

@@ -56,10 +56,11 @@ def backbone(
             "(.weights.h5), 'imagenet', or None for random weights."
         )
     network = _network(network_class, name, input_shape, None if weights is None else str(weights))
-    network.trainable = trainable
     inputs = keras.Input(input_shape, name="image")
     scaled = _preprocessing(network_class)(inputs) if preprocess else inputs
-    return keras.Model(inputs, network(scaled), name=name.lower())
+    trunk = keras.Model(inputs, network(scaled), name=name.lower())
+    trunk.trainable = trainable  # of the whole: TensorFlow ignores the value that is there already
+    return trunk
 
 
 def _network(

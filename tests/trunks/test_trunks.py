@@ -1,0 +1,108 @@
+"""Bodies and trunks: shapes, names, freezing, several inputs, and features for each task."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_mtl import build_model, heads, trunks
+
+
+def test_bodies_give_vectors_and_fresh_layers():
+    body = trunks.MLP([16, 4], dropout=0.1, normalization=True)
+    inputs = keras.Input((3, 2))
+    first, second = body(inputs, name="first"), body(inputs, name="second")
+    assert first.shape == second.shape == (None, 4)
+    assert first._keras_history.operation is not second._keras_history.operation
+    assert trunks.MLP(**body.get_config()).get_config() == body.get_config()
+    image = keras.Input((9, 7, 3))
+    for cnn in (trunks.CNN([4, 8, 16, 32], units=[10]), trunks.CNN([4], units=[])):
+        assert len(cnn(image).shape) == 2
+        assert trunks.CNN(**cnn.get_config()).get_config() == cnn.get_config()
+    assert trunks.CNN([4])(keras.Input((None, None, 1))).shape == (None, 128)
+
+
+def test_layers_are_named_by_what_they_are():
+    model = build_model(
+        keras.Input((8, 8, 1), name="image"),
+        trunks.HardSharing(trunks.CNN([4]), towers=[5]),
+        {"digit": heads.Classification(10), "ink": heads.Regression()},
+    )
+    names = {layer.name for layer in model.layers}
+    assert {"cnn_convolution_0", "digit_tower_dense_0", "digit", "ink"} <= names
+
+
+def test_several_inputs_are_joined():
+    inputs = {"a": keras.Input((3,), name="a"), "b": keras.Input((2, 2), name="b")}
+    model = build_model(inputs, trunks.MLP([4]), {"y": heads.Regression()})
+    outputs = model.predict({"a": np.ones((2, 3)), "b": np.ones((2, 2, 2))}, verbose=0)
+    assert outputs["y"].shape == (2, 1)
+
+
+def test_any_layer_model_or_callable_is_a_trunk():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+
+    def function(inputs):
+        return keras.layers.Dense(3)(inputs)
+
+    for trunk in (keras.layers.Dense(3), network, function):
+        model = build_model(keras.Input((4,)), trunk, {"y": heads.Regression()})
+        assert model.count_params() == 4 * 3 + 3 + 3 + 1
+
+
+def test_preprocessing_before_the_trunk_becomes_part_of_the_model():
+    inputs = keras.Input((1,), dtype="string", name="colour")
+    lookup = keras.layers.StringLookup(vocabulary=["red", "blue"], output_mode="one_hot")
+    model = build_model(lookup(inputs), trunks.MLP([4]), {"y": heads.Regression()})
+    assert [tensor.name for tensor in model.inputs] == ["colour"]
+
+
+def test_a_trunk_without_features_for_a_task_is_refused():
+    class Partial(trunks.Trunk):
+        def __call__(self, inputs, tasks):
+            return {tasks[0]: inputs}
+
+    with pytest.raises(ValueError, match="task without features of the trunk: 'b'"):
+        build_model(
+            keras.Input((4,)), Partial(), {"a": heads.Regression(), "b": heads.Regression()}
+        )
+
+
+def test_a_backbone_is_frozen_and_tuned_in_two_lines(tmp_path):
+    backbone = trunks.backbone("MobileNetV2", (32, 32, 3), weights=None)
+    model = build_model(
+        keras.Input((32, 32, 3), name="image"), backbone, {"y": heads.Classification(3)}
+    )
+    assert len(model.trainable_variables) == 2
+    backbone.trainable = True
+    model.compile(keras.optimizers.Adam(1e-5))
+    assert len(model.trainable_variables) > 100
+    x = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    expected = model.predict(x, verbose=0)["y"]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(x, verbose=0)["y"], expected, atol=1e-6)
+
+
+def test_a_backbone_takes_a_local_file_of_weights(tmp_path):
+    first = keras.applications.MobileNetV2(
+        include_top=False, pooling="avg", input_shape=(32, 32, 3), weights=None
+    )
+    first.save_weights(tmp_path / "local.weights.h5")
+    second = trunks.backbone("MobileNetV2", (32, 32, 3), tmp_path / "local.weights.h5")
+    weights = second.layers[-1].get_weights()
+    assert all(map(np.array_equal, first.get_weights(), weights))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: trunks.MLP([]), "widths"),
+        (lambda: trunks.MLP([0]), "at least 1"),
+        (lambda: trunks.MLP([4], dropout=1.0), r"\[0, 1\)"),
+        (lambda: trunks.CNN([]), "filters"),
+        (lambda: trunks.CNN([4])(keras.Input((8,))), "expects one image"),
+    ],
+)
+def test_arguments_are_checked(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
