@@ -77,6 +77,7 @@ def test_a_backbone_is_frozen_and_tuned_in_two_lines(tmp_path):
     model.compile(keras.optimizers.Adam(1e-5))
     assert len(model.trainable_variables) > 100
     x = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    model.train_on_batch(x, {"y": np.array([0, 1])})
     expected = model.predict(x, verbose=0)["y"]
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
