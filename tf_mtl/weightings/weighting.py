@@ -1,0 +1,137 @@
+"""The slot before differentiation: T losses in, T weighted losses out."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_mtl.weightings.tasks import Tasks
+
+
+class LossWeighting(keras.layers.Layer, abc.ABC):
+    """Maps the losses `[T]` of a step to weighted losses `[T]`, whose sum is differentiated.
+
+    The effective weight of a task is the derivative of that sum with respect to its loss. Losses
+    are those of the global batch: every replica calls with the same numbers. An absent task gives
+    0, the others what they would give without it. What the user's optimizer trains are trainable
+    weights of this layer; what the method itself remembers are non-trainable ones, which `update`
+    changes. A training step calls the weighting, then `update` with the same losses.
+
+    Args:
+        name: name of the layer.
+
+    Optimizers with momentum or weight decay also move the trainable weights of an absent task.
+    """
+
+    built: bool
+
+    def __init__(self, name: str | None = None, **layer_options: Any) -> None:
+        # Losses arrive in their own dtype, and weights are float32 under any global policy.
+        options = {"dtype": "float32", **layer_options, "autocast": False}
+        super().__init__(name=name, **options)
+
+    def build(self, num_tasks: Any) -> None:
+        """Creates the variables.
+
+        Args:
+            num_tasks: T, or the shape `(T,)` of the losses.
+        """
+        if self.built:
+            return
+        tasks = num_tasks[0] if isinstance(num_tasks, list | tuple) else num_tasks
+        if not isinstance(tasks, int) or isinstance(tasks, bool) or tasks < 1:
+            raise ValueError(
+                "`num_tasks` must be the number of tasks, 1 or more, or the shape (T,) of the "
+                f"losses. Received: num_tasks={num_tasks!r}. Pass losses of a static shape [T]."
+            )
+        self._check_tasks(tasks)
+        self._trained = self._add_weights(self._first_trained(tasks), trainable=True)
+        self._state = self._add_weights(self._first_state(tasks), trainable=False)
+        self.built = True
+
+    def call(self, losses: Any, present: Any = None) -> Any:
+        """Returns the weighted losses `[T]`, 0 for the absent tasks.
+
+        Args:
+            losses: `[T]` losses of the global batch. Those of absent tasks may hold anything.
+            present: `[T]` bool, False for a task without a labelled row in this batch.
+        """
+        tasks = Tasks.of(losses, present)
+        return tasks.keep(self._weigh(tasks, self.read_state()))
+
+    def update(self, losses: Any, present: Any = None) -> None:
+        """Lets the method remember a step; nothing but a step counter moves on non-finite losses.
+
+        Args:
+            losses: `[T]`, as the weighting was called with.
+            present: `[T]` bool, likewise. What is remembered of absent tasks stays as it was.
+        """
+        losses = tf.stop_gradient(tf.cast(losses, tf.float32))
+        self.build(tuple(losses.shape))
+        if not self._state:
+            return
+        tasks = Tasks.of(losses, present)
+        before = self.read_state()
+        after = self._remember(tasks, dict(before))
+        finite = tf.reduce_all(tf.math.is_finite(tasks.losses))
+        for key, value in after.items():
+            if value is not before[key]:
+                moves = tasks.present & finite if value.shape.rank else tf.constant(True)
+                self._state[key].assign(tf.where(moves, value, before[key]))
+
+    def epoch_end(self) -> None:
+        """Lets a method that works by epochs close one."""
+        if self.built:
+            before = self.read_state()
+            for key, value in self._close_epoch(dict(before)).items():
+                if value is not before[key]:
+                    self._state[key].assign(value)
+
+    def read_state(self) -> dict[str, Any]:
+        """Returns what the method remembers, as tensors."""
+        return {key: tf.convert_to_tensor(variable) for key, variable in self._state.items()}
+
+    @abc.abstractmethod
+    def _weigh(self, tasks: Tasks, state: dict[str, Any]) -> Any:
+        """Returns the weighted losses `[T]`; what it holds for absent tasks does not matter."""
+
+    def _check_tasks(self, tasks: int) -> None:
+        """Raises where arguments do not fit the number of tasks: a hook."""
+
+    def _first_trained(self, tasks: int) -> dict[str, np.ndarray]:
+        """Returns first values of what the user's optimizer trains: a hook."""
+        return {}
+
+    def _first_state(self, tasks: int) -> dict[str, np.ndarray]:
+        """Returns first values of what the method remembers, `[T]` or scalar: a hook."""
+        return {}
+
+    def _remember(self, tasks: Tasks, state: dict[str, Any]) -> dict[str, Any]:
+        """Returns the state after a step: a hook."""
+        return state
+
+    def _close_epoch(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Returns the state after an epoch: a hook."""
+        return state
+
+    def _add_weights(self, first: dict[str, np.ndarray], trainable: bool) -> dict[str, Any]:
+        return {
+            key: self.add_weight(
+                shape=value.shape,
+                dtype=str(value.dtype),
+                initializer=_constant(value),
+                trainable=trainable,
+                autocast=False,
+                aggregation="mean" if value.dtype.kind == "f" else "only_first_replica",
+                name=key,
+            )
+            for key, value in first.items()
+        }
+
+
+def _constant(value: np.ndarray) -> Any:
+    return lambda shape, dtype=None: tf.constant(value, dtype)
