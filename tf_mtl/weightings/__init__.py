@@ -49,8 +49,8 @@ def get(identifier: Any) -> LossWeighting:
 
     A name is that of the class in any case, underscores and hyphens ignored.
 
-    >>> get("imtl_l").name
-    'imtll'
+    >>> type(get("imtl_l")).__name__
+    'IMTLL'
     >>> get("uncertanty")
     Traceback (most recent call last):
     ...

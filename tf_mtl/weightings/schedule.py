@@ -13,8 +13,6 @@ from tf_mtl.weightings.checks import check_length
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
-LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
-
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class Schedule(LossWeighting):
@@ -43,7 +41,7 @@ class Schedule(LossWeighting):
     [2. 3.]
     """
 
-    def __init__(self, schedules: Sequence[float | LearningRateSchedule], **options: Any) -> None:
+    def __init__(self, schedules: Sequence[Any], **options: Any) -> None:
         super().__init__(**options)
         self.schedules = [_one(schedule) for schedule in _listed(schedules)]
 
@@ -79,7 +77,7 @@ def _listed(schedules: Any) -> Any:
 def _one(schedule: Any) -> Any:
     if isinstance(schedule, dict):
         schedule = keras.saving.deserialize_keras_object(schedule)
-    if isinstance(schedule, LearningRateSchedule):
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return schedule
     if isinstance(schedule, int | float) and not isinstance(schedule, bool):
         return float(schedule)
