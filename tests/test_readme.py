@@ -16,7 +16,7 @@ COMMANDS = {
     "Tests": [
         "python3 -m venv .venv-tests",
         ".venv-tests/bin/python -m pip install -e '.[test]'",
-        ".venv-tests/bin/python -m pytest",
+        ".venv-tests/bin/python -m pytest -n 2",
     ],
 }
 

@@ -6,6 +6,8 @@ The package in the order of its pipeline:
 * `trunks`: inputs → features, shared by all tasks or one tensor for each
 * `heads`: features → one named output, with its loss, metrics and label rule
 * `losses`, `metrics`: what Keras lacks
+* `aggregators`: T gradients → one; in `compile(aggregator=...)`
+* `weightings`: T losses → T losses; as functions so far
 * `training`: `MultiTaskModel` and `build_model`
 * `evaluation`: what learning the tasks together gains over training them singly
 * `export`: a trained model → a SavedModel that serves every task by name
@@ -16,6 +18,7 @@ from .startup import is_command
 from .version import __version__ as __version__
 
 if not is_command():  # the command line loads what it needs when it needs it
+    from . import aggregators as aggregators
     from . import data as data
     from . import evaluation as evaluation
     from . import export as export
@@ -23,5 +26,6 @@ if not is_command():  # the command line loads what it needs when it needs it
     from . import losses as losses
     from . import metrics as metrics
     from . import trunks as trunks
+    from . import weightings as weightings
     from .training import MultiTaskModel as MultiTaskModel
     from .training import build_model as build_model

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 replicas, mode = int(sys.argv[1]), sys.argv[2]
+aggregator = sys.argv[3] if len(sys.argv) > 3 else None
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
 
@@ -34,6 +35,7 @@ def run(strategy):
             loss=dict(LOSSES),
             loss_weights={"price": 0.5},
             metrics={"price": ["mae"], "kind": ["accuracy"]},
+            aggregator=aggregator,
         )
         stream = tf.data.Dataset.from_tensor_slices(data).batch(32, drop_remainder=True)
         history = model.fit(stream, epochs=2, verbose=0).history
@@ -50,12 +52,21 @@ print("evaluate", max(abs(one[2][name] - many[2][name]) for name in names))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("replicas", "mode"), [(2, "complete"), (2, "missing"), (2, "weights"), (4, "missing")]
+    ("replicas", "mode", "aggregator"),
+    [
+        (2, "complete", None),
+        (2, "missing", None),
+        (2, "weights", None),
+        (4, "missing", None),
+        (2, "missing", "upgrad"),
+        (2, "missing", "pcgrad"),
+        (4, "missing", "gradnorm"),
+    ],
 )
-def test_replicas_take_the_step_of_one(replicas, mode):
+def test_replicas_take_the_step_of_one(replicas, mode, aggregator):
     """20 steps of Adam; a process of its own, since logical devices are set once."""
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(replicas), mode],
+        [sys.executable, "-c", PROGRAM, str(replicas), mode, *([aggregator] if aggregator else [])],
         capture_output=True,
         text=True,
         check=False,

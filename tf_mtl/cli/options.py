@@ -122,7 +122,7 @@ LossWeight = Annotated[
     typer.Option(
         metavar="TASK=NUMBER",
         rich_help_panel=_TRAINING,
-        help="Weight of a task's loss; repeat for each. Or the name of a weighting.",
+        help="Weight of a task's loss; repeat for each.",
     ),
 ]
 Aggregator = Annotated[

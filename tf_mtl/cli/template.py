@@ -48,8 +48,7 @@ heads: {{}}
 # heads:
 #   ink: {{type: Regression, loss: huber}}
 
-# How the tasks' losses are summed: a number for any of the tasks (1 otherwise), or the name of
-# a weighting from `tf-mtl list weightings`.
+# How the tasks' losses are summed: a number for any of the tasks (1 otherwise).
 loss_weights: null
 # loss_weights: {{digit: 1.0, odd: 0.5}}
 

@@ -47,8 +47,6 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
     arguments: dict[str, Any] = {"loss_weights": _loss_weights(config)}
     if config.aggregator is not None:
         arguments["aggregator"] = make("aggregators", config.aggregator, "aggregator")
-        if "aggregator" not in inspect.signature(model.compile).parameters:
-            raise InputError("aggregator: this version of tf_mtl trains without aggregators.")
     optimizer = make_optimizer(config.optimizer, config.epochs * steps_per_epoch(config, splits))
     with refusing("compile"):
         model.compile(optimizer, **arguments)

@@ -103,8 +103,8 @@ def static_weights(loss_weights: Any, tasks: Sequence[str]) -> dict[str, float]:
     _refuse_list(loss_weights, "loss_weights", tasks)
     if not isinstance(loss_weights, Mapping):
         raise ValueError(
-            "Expected `loss_weights` as None or a dictionary {task: number}. "
-            f"Received: {loss_weights!r}."
+            "Expected `loss_weights` as None or a dictionary {task: number}; weightings are not "
+            f"trained yet. Received: {loss_weights!r}."
         )
     check_known(loss_weights, tasks, "task in `loss_weights`:")
     for task, value in loss_weights.items():

@@ -10,12 +10,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..aggregators import Aggregator
+from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
 from ..keras_internals import untracked
 from ..names import check_task_names
 from .arguments import losses_by_task, metrics_by_task, rules_by_task, static_weights
 from .callbacks import FirstBatch
 from .checks import check_arrays, check_in_graph, complete_weights, wrong_label
+from .gradients import combined_gradients, jacobian_shapes
+from .replicas import num_replicas
+from .sharing import shared_variables
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
 
@@ -46,6 +51,7 @@ class MultiTaskModel(keras.Model):
     """
 
     label_rules: dict[str, LabelRule] = {}
+    aggregator: Aggregator | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         outputs = kwargs.get("outputs", args[1] if len(args) > 1 else None)
@@ -82,6 +88,7 @@ class MultiTaskModel(keras.Model):
         loss_weights: Any = None,
         metrics: Any = "auto",
         weighted_metrics: Any = None,
+        aggregator: Any = None,
         **kwargs: Any,
     ) -> None:
         """Configures training.
@@ -93,6 +100,9 @@ class MultiTaskModel(keras.Model):
             loss_weights: None, or `{task: number}` for any of the tasks.
             metrics: "auto" takes the metrics from the heads; or `{task: metrics}`, or None.
             weighted_metrics: `{task: metrics}`, evaluated with sample weights.
+            aggregator: None (the gradients are summed, as in Keras), or what combines the tasks'
+                gradients of the shared variables: a name ("upgrad"), a config, or an instance of
+                `tf_mtl.aggregators.Aggregator`.
             **kwargs: Everything else that `keras.Model.compile` takes.
 
         Raises:
@@ -104,7 +114,13 @@ class MultiTaskModel(keras.Model):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        object.__setattr__(self, "aggregator", None)
         if not self.tasks:
+            if aggregator is not None:
+                raise ValueError(
+                    "An aggregator combines the gradients of several tasks, but the model has "
+                    "a single tensor as output. Give the outputs as {task: tensor}."
+                )
             plain = {name: None if _is_auto(value) else value for name, value in arguments.items()}
             super().compile(optimizer, **plain, **kwargs)
             return
@@ -114,7 +130,12 @@ class MultiTaskModel(keras.Model):
         self.label_rules = {task: rules[task] for task in self.tasks if task in losses}
         by_task = metrics_by_task(metrics, self.tasks, self.heads)
         weighted = metrics_by_task(weighted_metrics, self.tasks, {}, "weighted_metrics")
+        if aggregator is not None:
+            aggregator = self._built_aggregator(aggregator, losses)
+            arguments["aggregator"] = aggregator
         super().compile(optimizer, loss=losses or None, **kwargs)
+        # Not tracked: a layer assigned here would stay among the model's layers for ever.
+        object.__setattr__(self, "aggregator", aggregator)
         # The optimizer as it is: a reloaded model does not know that its policy was mixed_float16.
         self._compile_config.config.update(arguments, optimizer=self.optimizer)
         with self.distribute_strategy.scope():
@@ -204,14 +225,69 @@ class MultiTaskModel(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Takes one step, as `keras.Model.train_step` does.
+        """Takes one step, as `keras.Model.train_step` does, or the aggregator's.
 
         Heads without labels in the data have no gradient; Keras would warn about it.
         """
         with warnings.catch_warnings():
             if self._absent_tasks(keras.utils.unpack_x_y_sample_weight(data)[1]):
                 warnings.filterwarnings("ignore", "Gradients do not exist")
+            if self.aggregator is not None:
+                return self._aggregated_step(data, self.aggregator)
             return super().train_step(data)
+
+    def _built_aggregator(self, identifier: Any, losses: Mapping[str, Any]) -> Aggregator:
+        aggregator = get_aggregator(identifier)
+        if aggregator.wrt != "parameters":
+            raise ValueError(
+                f"MultiTaskModel takes wrt='parameters' only so far. Received: {aggregator.wrt!r}."
+            )
+        shared = shared_variables(self)
+        if not shared:
+            raise ValueError(
+                "An aggregator combines gradients of variables that several tasks share, but no "
+                "trainable variable is on the path to more than one output."
+            )
+        with self.distribute_strategy.scope():
+            aggregator.build(jacobian_shapes(shared, len(losses), aggregator.groups))
+        return aggregator
+
+    def _aggregated_step(self, data: Any, aggregator: Aggregator) -> dict[str, Any]:
+        """Takes a step in the direction that the aggregator makes of the tasks' gradients."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        scale = self.optimizer.scale_loss(tf.ones([]))
+        with tf.GradientTape(persistent=True) as tape:
+            y_pred = self(x, training=True)
+            losses = self._task_losses(y, y_pred, sample_weight)
+            scaled = {task: None if loss is None else loss * scale for task, loss in losses.items()}
+            extra = tf.add_n([tf.reduce_sum(loss) for loss in self.losses]) if self.losses else None
+            scaled_extra = None if extra is None else extra * scale
+        total = sum(loss for loss in (*losses.values(), extra) if loss is not None)
+        self._loss_tracker.update_state(
+            total * num_replicas(), sample_weight=tf.shape(keras.tree.flatten(x)[0])[0]
+        )
+        shared = shared_variables(self)
+        identities = {id(variable) for variable in shared}
+        own = [each for each in self.trainable_variables if id(each) not in identities]
+        gradients = combined_gradients(
+            tape, scaled, scaled_extra, {"shared": shared, "own": own}, aggregator, scale
+        )
+        by_variable = dict(zip(map(id, (*shared, *own)), gradients, strict=True))
+        self.optimizer.apply_gradients(
+            [(by_variable[id(variable)], variable) for variable in self.trainable_variables]
+        )
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _task_losses(self, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
+        """Returns `{task: weighted loss}`, None for a task without labels in the data."""
+        if isinstance(y, Mapping) and not self.jit_compile:
+            y = check_in_graph(self, y, self._unchecked)
+        values = self._compile_loss.task_values(y, y_pred, sample_weight)
+        weights = self._compile_loss.loss_weights
+        return {
+            task: values[task] * weights.get(task, 1.0) if task in values else None
+            for task in self._compile_loss.losses
+        }
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None

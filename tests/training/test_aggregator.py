@@ -1,0 +1,155 @@
+"""`compile(aggregator=...)`: the sum is Keras' step; every method trains, saves and resumes."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.descriptors import AGGREGATORS
+from tests.training.programs import LOSSES, arrays, difference, network
+from tf_mtl import MultiTaskModel, aggregators
+from tf_mtl.training.sharing import shared_variables
+
+CLASSES = sorted({row.cls for row in AGGREGATORS}, key=lambda cls: cls.__name__)
+
+
+def compiled(aggregator, **arguments):
+    model = network()
+    optimizer = arguments.pop("optimizer", None) or keras.optimizers.Adam(0.01)
+    model.compile(optimizer, loss=dict(LOSSES), aggregator=aggregator, **arguments)
+    return model
+
+
+def holes(y):
+    """The labels with some missing, and one task missing in the first half altogether."""
+    rows = np.arange(len(y["kind"]))
+    return {
+        "kind": np.where(rows < len(rows) // 2, -1, y["kind"]),
+        "sold": np.where(rows % 3 == 0, -1, y["sold"]),
+        "price": np.where((rows % 5 == 0)[:, None], np.nan, y["price"]).astype("float32"),
+    }
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_sum_is_the_step_of_keras(missing):
+    x, y, weights = arrays(96)
+    y = holes(y) if missing else y
+    models, histories = [], []
+    for aggregator in (None, "sum"):
+        model = compiled(aggregator, loss_weights={"price": 0.5})
+        histories.append(
+            model.fit(x, y, sample_weight=weights, verbose=0, epochs=2, shuffle=False).history
+        )
+        models.append(model)
+    assert difference(*models) < 1e-6
+    assert histories[0].keys() == histories[1].keys()
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(values, histories[1][name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_method_trains_and_a_saved_run_goes_on(cls, tmp_path):
+    x, y, _ = arrays(96)
+    model = compiled(cls())
+    losses = model.fit(x, holes(y), verbose=0, epochs=2, shuffle=False).history["loss"]
+    assert np.isfinite(losses).all()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for saved, restored in (
+        zip(model.aggregator.weights_of_state, loaded.aggregator.weights_of_state, strict=True)
+        if hasattr(model.aggregator, "weights_of_state")
+        else ()
+    ):
+        np.testing.assert_array_equal(saved, restored)
+    for each in (model, loaded):
+        each.fit(x, holes(y), verbose=0, shuffle=False)
+    assert difference(model, loaded) == 0.0
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the head without a loss
+def test_a_task_without_labels_is_absent():
+    """The other tasks get the step that they get in a model compiled without it."""
+    x, y, _ = arrays(96)
+    rest = {task: value for task, value in y.items() if task != "sold"}
+    without = dict(LOSSES)
+    del without["sold"]
+    for labels in (rest, {**rest, "sold": np.full(96, -1)}):
+        model, reference = compiled("upgrad"), network()
+        reference.compile(keras.optimizers.Adam(0.01), loss=without, aggregator="upgrad")
+        model.fit(x, labels, verbose=0, shuffle=False)
+        reference.fit(x, rest, verbose=0, shuffle=False)
+        assert difference(model, reference) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"steps_per_execution": 3}, {"run_eagerly": True}, {"jit_compile": True}],
+    ids=lambda arguments: next(iter(arguments)),
+)
+def test_ways_of_execution_agree(arguments):
+    x, y, _ = arrays(96)
+    models = [compiled("upgrad"), compiled("upgrad", **arguments)]
+    for model in models:
+        model.fit(x, y, verbose=0, shuffle=False)
+    assert difference(*models) < 1e-5
+
+
+def test_float16_follows_float32():
+    x, y, _ = arrays(96)
+    moved = []
+    for policy in ("float32", "mixed_float16"):
+        previous = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            model = compiled("upgrad", optimizer=keras.optimizers.SGD(0.05))
+            before = np.concatenate([weight.ravel() for weight in model.get_weights()])
+            model.fit(x, y, verbose=0, epochs=2, shuffle=False)
+            after = np.concatenate([weight.ravel() for weight in model.get_weights()])
+        finally:
+            keras.config.set_dtype_policy(previous)
+        moved.append(after - before)
+    assert np.linalg.norm(moved[0]) > 0.01
+    assert np.linalg.norm(moved[1] - moved[0]) < 0.05 * np.linalg.norm(moved[0])
+
+
+def test_shared_variables_are_found_from_the_graph():
+    inputs = keras.Input((4,))
+    bottom = keras.layers.Dense(3, name="bottom")(inputs)
+    two = keras.layers.Dense(3, name="two")(bottom)
+    outputs = {
+        "a": keras.layers.Dense(1, name="a")(two),
+        "b": keras.layers.Dense(1, name="b")(two),
+        "c": keras.layers.Dense(1, name="c")(bottom),
+    }
+    found = {
+        variable.path.split("/")[0]
+        for variable in shared_variables(MultiTaskModel(inputs, outputs))
+    }
+    assert found == {"bottom", "two"}
+
+
+def test_compiling_again_leaves_nothing_behind():
+    x, y, _ = arrays(96)
+    model = compiled("gradnorm")
+    model.fit(x, y, verbose=0)
+    count = len(model.variables)
+    model.compile("sgd", loss=dict(LOSSES), aggregator=aggregators.PCGrad(order="fixed"))
+    model.fit(x, y, verbose=0)
+    model.compile("sgd", loss=dict(LOSSES))
+    assert model.aggregator is None
+    model.fit(x, y, verbose=0)
+    assert len(model.variables) <= count
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ValueError, match="Did you mean"):
+        compiled("upgrads")
+    with pytest.raises(ValueError, match="wrt='parameters' only"):
+        compiled(aggregators.UPGrad(wrt="features"))
+    inputs = keras.Input((4,))
+    model = MultiTaskModel(inputs, {t: keras.layers.Dense(1)(inputs) for t in ("a", "b")})
+    with pytest.raises(ValueError, match="several tasks share"):
+        model.compile("sgd", loss="mse", aggregator="sum")
+    with pytest.raises(ValueError, match="single tensor"):
+        MultiTaskModel(inputs, keras.layers.Dense(1)(inputs)).compile(
+            "sgd", "mse", aggregator="sum"
+        )
