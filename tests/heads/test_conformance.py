@@ -151,3 +151,13 @@ def test_arguments_are_checked_at_once(make, message):
 def test_features_without_a_known_size_are_refused():
     with pytest.raises(ValueError, match="known d"):
         heads.Regression()(keras.Input((None,)))
+
+
+def test_another_loss_of_keras_brings_its_own_labels():
+    """A classification head with one-hot labels, of which a row is missing."""
+    model = build_model(keras.Input((6,)), trunks.MLP([4]), {"task": heads.Classification(3)})
+    model.compile("sgd", loss={"task": "categorical_crossentropy"}, metrics={"task": "accuracy"})
+    labels = np.eye(3, dtype="float32")[[0, 1, 2, 0]]
+    labels[2] = np.nan
+    logs = model.fit(np.ones((4, 6), "float32"), {"task": labels}, verbose=0).history
+    assert np.isfinite(logs["loss"]).all()

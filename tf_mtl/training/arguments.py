@@ -9,6 +9,7 @@ import keras
 
 from ..heads import BaseHead, FloatLabels, LabelRule, rule_for_loss
 from ..keras_internals import resolve_loss
+from ..losses import function_name
 from ..names import check_known
 
 
@@ -120,7 +121,7 @@ def rules_by_task(
     outputs: Mapping[str, keras.KerasTensor],
     heads: Mapping[str, BaseHead],
 ) -> dict[str, LabelRule]:
-    """Returns `{task: rule}`: the head's rule, or what the loss asks for.
+    """Returns `{task: rule}`: the head's rule, or what a loss other than the head's asks for.
 
     Args:
         losses: `{task: loss identifier}`.
@@ -129,13 +130,21 @@ def rules_by_task(
     """
     rules: dict[str, LabelRule] = {}
     for task, output in outputs.items():
-        if task in heads:
+        if task in heads and not _other_loss(heads[task], losses.get(task)):
             rules[task] = heads[task].label_rule
         elif task in losses and not _names_crossentropy(losses[task]):
             rules[task] = rule_for_loss(resolve_loss(losses[task]), num_classes=output.shape[-1])
         else:
             rules[task] = FloatLabels(any_shape=True)
     return rules
+
+
+def _other_loss(head: BaseHead, loss: Any) -> bool:
+    """Whether a loss of Keras is used that is not the head's, one-hot labels for instance."""
+    if loss is None or _names_crossentropy(loss):
+        return False
+    names = [function_name(resolve_loss(each)) for each in (loss, head.default_loss)]
+    return names[0] is not None and names[0] != names[1]
 
 
 def _names_crossentropy(loss: Any) -> bool:
