@@ -40,7 +40,7 @@ def losses_by_task(
         check_known(loss, tasks, "task in `loss`:")
         return {
             task: heads[task].default_loss
-            if _is_auto(value) and task in heads
+            if is_auto(value) and task in heads
             else _one(task, value)
             for task, value in loss.items()
             if value is not None
@@ -78,7 +78,7 @@ def metrics_by_task(
     check_known(metrics, tasks, f"task in `{argument}`:")
     resolved: dict[str, list[Any]] = {}
     for task, value in metrics.items():
-        if _is_auto(value) and task in heads:
+        if is_auto(value) and task in heads:
             resolved[task] = heads[task].default_metrics
         elif value is not None:
             resolved[task] = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -152,7 +152,8 @@ def _names_crossentropy(loss: Any) -> bool:
     return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
 
 
-def _is_auto(value: Any) -> bool:
+def is_auto(value: Any) -> bool:
+    """Whether an argument of `compile` is left to the heads."""
     return isinstance(value, str) and value == "auto"
 
 

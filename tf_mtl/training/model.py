@@ -15,7 +15,7 @@ from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
 from ..keras_internals import untracked
 from ..names import check_task_names
-from .arguments import losses_by_task, metrics_by_task, rules_by_task, static_weights
+from .arguments import is_auto, losses_by_task, metrics_by_task, rules_by_task, static_weights
 from .callbacks import FirstBatch
 from .checks import check_arrays, check_in_graph, complete_weights, wrong_label
 from .gradients import combined_gradients, jacobian_shapes
@@ -121,7 +121,7 @@ class MultiTaskModel(keras.Model):
                     "An aggregator combines the gradients of several tasks, but the model has "
                     "a single tensor as output. Give the outputs as {task: tensor}."
                 )
-            plain = {name: None if _is_auto(value) else value for name, value in arguments.items()}
+            plain = {name: None if is_auto(value) else value for name, value in arguments.items()}
             super().compile(optimizer, **plain, **kwargs)
             return
         losses = losses_by_task(loss, self.tasks, self.heads)
@@ -318,10 +318,6 @@ class MultiTaskModel(keras.Model):
             )
         super()._maybe_symbolic_build(data_batch=data_batch)
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Returns the arguments of `compile`, as they were given."""
-        return super().get_compile_config()
-
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles a loaded model as it was compiled before it was saved."""
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -345,7 +341,3 @@ def _check_outputs(outputs: Any) -> None:
             f"{type(outputs).__name__} of {len(outputs)}: the outputs would have no names, and "
             "Keras would match losses and labels by position."
         )
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"

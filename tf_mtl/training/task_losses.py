@@ -229,11 +229,7 @@ class TaskLosses:
         """
         labels = as_task_dictionary(y_true, self.tasks, "labels")
         outputs = as_task_dictionary(y_pred, self.tasks, "outputs")
-        weights = (
-            as_task_dictionary(sample_weight, self.tasks, "sample weights")
-            if isinstance(sample_weight, (Mapping, list, tuple))
-            else dict.fromkeys(self.tasks, sample_weight)
-        )
+        weights = weights_by_task(sample_weight, self.tasks)
         present = [task for task in self.losses if labels.get(task) is not None]
         terms = {
             task: self.losses[task].terms(labels[task], outputs[task], weights.get(task))
@@ -304,3 +300,21 @@ def as_task_dictionary(values: Any, tasks: Sequence[str], what: str) -> dict[str
         f"of them). Received {received}: a list would be matched by the sorted names, not by your "
         "order."
     )
+
+
+def weights_by_task(sample_weight: Any, tasks: Sequence[str]) -> dict[str, Any]:
+    """Returns `{task: sample weights}`: one tensor counts for all tasks, a task may have none.
+
+    Args:
+        sample_weight: None, weights `[B]` for all tasks, or `{task: weights}` for any of them.
+        tasks: The tasks of the model.
+
+    Raises:
+        ValueError: For a list, or a name that is not a task.
+
+    >>> weights_by_task(None, ["digit", "odd"])
+    {'digit': None, 'odd': None}
+    """
+    if isinstance(sample_weight, (Mapping, list, tuple)):
+        return as_task_dictionary(sample_weight, tasks, "sample weights")
+    return dict.fromkeys(tasks, sample_weight)

@@ -13,7 +13,7 @@ from ..heads import LabelRule
 from ..keras_internals import infers_shapes, resolve_metric
 from ..metrics import counts_elements
 from .labelled import both, fit_rank, fit_weight_rank
-from .task_losses import as_task_dictionary
+from .task_losses import as_task_dictionary, weights_by_task
 
 
 class TaskMetrics(keras.metrics.Metric):
@@ -81,11 +81,7 @@ class TaskMetrics(keras.metrics.Metric):
         """
         labels = as_task_dictionary(y_true, self.tasks, "labels")
         outputs = as_task_dictionary(y_pred, self.tasks, "outputs")
-        weights = (
-            as_task_dictionary(sample_weight, self.tasks, "sample weights")
-            if isinstance(sample_weight, (Mapping, list, tuple))
-            else dict.fromkeys(self.tasks, sample_weight)
-        )
+        weights = weights_by_task(sample_weight, self.tasks)
         for task in self.tasks:
             if labels.get(task) is None:
                 continue
