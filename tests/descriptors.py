@@ -79,6 +79,7 @@ class HeadRow(NamedTuple):
         labels: from a random generator and a number of rows to labels.
         missing: what stands for a missing label.
         wrong: a label that is wrong for the head.
+        features: shape of the features of one row: `[d]`, `[steps, d]` or `[height, width, d]`.
     """
 
     cls: type[heads.BaseHead]
@@ -86,6 +87,7 @@ class HeadRow(NamedTuple):
     labels: Callable[[np.random.Generator, int], np.ndarray]
     missing: Any
     wrong: Any
+    features: tuple[int, ...] = (6,)
 
     def with_missing(self, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Returns labels of which `rows` are missing."""

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "trunks": set(),
     "losses": set(),
     "metrics": set(),
-    "heads": {"losses"},
+    "heads": {"losses", "metrics"},
     "weightings": set(),
     "aggregators": set(),
     "training": {"heads", "losses", "metrics", "trunks", "weightings", "aggregators"},

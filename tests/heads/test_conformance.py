@@ -12,20 +12,20 @@ from tf_mtl import build_model, export, heads, trunks
 ROWS = 48
 
 
-def model_of(row):
+def model_of(row, aggregator=None):
     keras.utils.set_random_seed(0)
     model = build_model(
-        keras.Input((6,), name="x"),
-        trunks.MLP([8]),
+        keras.Input(row.features, name="x"),
+        keras.layers.Dense(8, activation="relu"),  # of the last axis, whatever the others are
         {"task": row.make(), "other": heads.Regression()},
     )
-    model.compile(keras.optimizers.SGD(0.1))
+    model.compile(keras.optimizers.SGD(0.1), aggregator=aggregator)
     return model
 
 
 def data_of(row, seed=0):
     random = np.random.default_rng(seed)
-    x = random.normal(size=(ROWS, 6)).astype("float32")
+    x = random.normal(size=(ROWS, *row.features)).astype("float32")
     return x, {"task": row.labels(random, ROWS), "other": random.normal(size=ROWS)}
 
 
@@ -49,11 +49,11 @@ class TestHead:
         assert restored.get_config() == head.get_config()
 
     def test_output_is_float32_of_the_stated_shape(self, row):
-        with_maps = row.make()(keras.ops.ones((4, 3, 3, 5)))
-        assert with_maps.dtype == tf.float32
-        output = row.make()(keras.ops.ones((4, 5), dtype="bfloat16"))
-        assert output.dtype == tf.float32
-        assert output.shape[0] == 4
+        vectors = len(row.features) == 1  # such heads average maps
+        for shape in [row.features, *([(3, 3, 5)] if vectors else [])]:
+            output = row.make()(keras.ops.ones((4, *shape), dtype="bfloat16"))
+            assert output.dtype == tf.float32
+            assert output.shape[0] == 4
 
     def test_trains_and_comes_back_from_a_file(self, row, tmp_path):
         model, (x, y) = model_of(row), data_of(row)
@@ -80,6 +80,13 @@ class TestHead:
         assert all(np.isfinite(weight).all() for weight in model.get_weights())
         before = model_of(row).get_layer("task").get_weights()
         assert all(map(np.array_equal, before, model.get_layer("task").get_weights()))
+
+    def test_an_aggregator_trains_it(self, row):
+        (x, y), model = data_of(row), model_of(row, aggregator="upgrad")
+        before = model.get_weights()
+        losses = model.fit(x, y, verbose=0, epochs=3).history["loss"]
+        assert np.isfinite(losses).all()
+        assert not any(map(np.array_equal, before, model.get_weights()))
 
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     def test_mixed_precision_trains(self, row, policy):
