@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from tf_mtl import aggregators, heads
+from tf_mtl import aggregators, heads, trunks
 
 # Promises of an aggregator, each a property of tests/properties.py.
 HOMOGENEOUS = "g(c J) = c g(J)"
@@ -135,5 +135,38 @@ HEADS = [
         lambda random, rows: random.integers(0, 3, rows),
         missing=-1,
         wrong=-5,
+    ),
+]
+
+
+class TrunkRow(NamedTuple):
+    """A row of `TRUNKS`.
+
+    Attributes:
+        cls: the class.
+        make: makes a fresh trunk for the tasks named; small, for inputs of `shape`.
+        shared: the layers whose variables tasks "a" and "b" share.
+        shape: shape of an input without the batch, or `{name: shape}`.
+        replicable: whether replicas take the step of one: no random numbers, no batch statistics.
+    """
+
+    cls: type[trunks.Trunk]
+    make: Callable[[Sequence[str]], trunks.Trunk]
+    shared: set[str]
+    shape: Any = (6,)
+    replicable: bool = True
+
+
+TRUNKS = [
+    TrunkRow(
+        trunks.HardSharing,
+        lambda tasks: trunks.HardSharing(trunks.MLP([8, 4]), towers=[4]),
+        shared={"mlp_dense_0", "mlp_dense_1"},
+    ),
+    TrunkRow(
+        trunks.HardSharing,
+        lambda tasks: trunks.HardSharing(trunks.CNN([3], units=[5]), towers={tasks[0]: [4]}),
+        shared={"cnn_convolution_0", "cnn_dense_0"},
+        shape=(4, 4, 1),
     ),
 ]

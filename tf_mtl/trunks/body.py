@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
+from .recipe import Recipe
 
-class Body(abc.ABC):
+
+class Body(Recipe, abc.ABC):
     """Abstract recipe from one tensor to features `[B, d]`.
 
     Each call makes new layers, so that one body can serve as the recipe of many experts. The layers
@@ -23,6 +26,10 @@ class Body(abc.ABC):
             name: Prefix of the layers' names.
         """
 
+
+class StackedBody(Body):
+    """Abstract body that consists of blocks, between which tasks can exchange features."""
+
     @abc.abstractmethod
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
+    def blocks(self) -> list[Callable[..., Any]]:
+        """Returns callables `block(inputs, name)` that, one behind the other, are the body."""

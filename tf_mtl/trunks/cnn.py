@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from .body import Body
+from .body import StackedBody
 
 
-class CNN(Body):
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class CNN(StackedBody):
     """Convolutions with pooling, then dense layers.
 
     Each stage is a convolution (3 × 3, same padding), its activation and max pooling by 2, as long
@@ -61,7 +63,6 @@ class CNN(Body):
             inputs: Keras tensor.
             name: Prefix of the layers' names.
         """
-        name = name or "cnn"
         if not isinstance(inputs, keras.KerasTensor) or len(inputs.shape) != 4:
             shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), inputs)
             raise ValueError(
@@ -69,34 +70,39 @@ class CNN(Body):
                 f"{shapes}. Add the axis of channels, or use MLP for inputs that are no images."
             )
         features = inputs
-        for i, number in enumerate(self.filters):
-            features = keras.layers.Conv2D(
-                number,
-                self.kernel_size,
-                padding="same",
-                activation=self.activation,
-                name=f"{name}_convolution_{i}",
-            )(features)
-            if all(side is None or side >= 2 for side in features.shape[1:3]):
-                features = keras.layers.MaxPooling2D(name=f"{name}_pooling_{i}")(features)
-        if not self.units or None in features.shape[1:3]:
-            features = keras.layers.GlobalAveragePooling2D(name=f"{name}_average")(features)
-        else:
-            features = keras.layers.Flatten(name=f"{name}_flatten")(features)
-        for i, width in enumerate(self.units):
-            if self.dropout:
-                features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
-            features = keras.layers.Dense(
-                width, activation=self.activation, name=f"{name}_dense_{i}"
-            )(features)
+        for block in self.blocks():
+            features = block(features, name=name or "cnn")
         return features
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        return {
-            "filters": self.filters,
-            "units": self.units,
-            "kernel_size": self.kernel_size,
-            "activation": self.activation,
-            "dropout": self.dropout,
-        }
+    def blocks(self) -> list[Callable[..., Any]]:
+        """Returns one block for each convolution and each dense layer."""
+        return [
+            *(functools.partial(self._convolution, i) for i in range(len(self.filters))),
+            *(functools.partial(self._dense, i) for i in range(len(self.units))),
+        ]
+
+    def _convolution(self, i: int, inputs: Any, name: str) -> Any:
+        features = keras.layers.Conv2D(
+            self.filters[i],
+            self.kernel_size,
+            padding="same",
+            activation=self.activation,
+            name=f"{name}_convolution_{i}",
+        )(inputs)
+        if all(side is None or side >= 2 for side in features.shape[1:3]):
+            features = keras.layers.MaxPooling2D(name=f"{name}_pooling_{i}")(features)
+        if i + 1 == len(self.filters) and not self.units:
+            features = keras.layers.GlobalAveragePooling2D(name=f"{name}_average")(features)
+        return features
+
+    def _dense(self, i: int, inputs: Any, name: str) -> Any:
+        features = inputs
+        if len(features.shape) == 4 and None in features.shape[1:3]:
+            features = keras.layers.GlobalAveragePooling2D(name=f"{name}_average")(features)
+        elif len(features.shape) == 4:
+            features = keras.layers.Flatten(name=f"{name}_flatten")(features)
+        if self.dropout:
+            features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
+        return keras.layers.Dense(
+            self.units[i], activation=self.activation, name=f"{name}_dense_{i}"
+        )(features)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from .mlp import MLP
+import keras
+
+from .towers import Towers, with_towers
 from .trunk import Trunk
 
 
+@keras.saving.register_keras_serializable(package="tf_mtl")
 class HardSharing(Trunk):
     """One body for all tasks (Caruana 1997), and if asked for, a tower of each task's own on top.
 
@@ -21,7 +24,7 @@ class HardSharing(Trunk):
 
     Reference: R. Caruana, Multitask Learning, Machine Learning 28, 1997.
 
-    >>> import keras
+    >>> from tf_mtl.trunks import MLP
     >>> inputs = keras.Input((8,))
     >>> features = HardSharing(MLP([16]), towers={"a": [4]})(inputs, ["a", "b"])
     >>> features["a"].shape, features["b"].shape
@@ -31,20 +34,11 @@ class HardSharing(Trunk):
     def __init__(
         self,
         body: Callable[..., Any],
-        towers: Sequence[int] | Mapping[str, Sequence[int]] = (),
+        towers: Towers = (),
     ) -> None:
         self.body = body
         self.towers = towers
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns one tensor for all tasks, or `{task: tensor}` where there are towers."""
-        features = self.body(inputs)
-        if not self.towers:
-            return features
-        towers = (
-            self.towers if isinstance(self.towers, Mapping) else dict.fromkeys(tasks, self.towers)
-        )
-        return {
-            task: MLP(towers[task])(features, name=f"{task}_tower") if task in towers else features
-            for task in tasks
-        }
+        return with_towers(self.body(inputs), tasks, self.towers)

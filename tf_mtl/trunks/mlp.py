@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from .body import Body
+from .body import StackedBody
+from .flatten import flattened
 
 
-class MLP(Body):
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class MLP(StackedBody):
     """Dense layers, each with an activation and, if asked for, batch normalisation and dropout.
 
     Args:
@@ -60,39 +63,22 @@ class MLP(Body):
             inputs: Keras tensor, or a dictionary or list of them.
             name: Prefix of the layers' names.
         """
-        name = name or "mlp"
-        features = _flat(inputs, name)
-        for i, width in enumerate(self.units):
-            features = keras.layers.Dense(
-                width, kernel_regularizer=self.regularizer, name=f"{name}_dense_{i}"
-            )(features)
-            if self.normalization:
-                features = keras.layers.BatchNormalization(name=f"{name}_normalization_{i}")(
-                    features
-                )
-            features = keras.layers.Activation(self.activation, name=f"{name}_activation_{i}")(
-                features
-            )
-            if self.dropout:
-                features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
+        features = inputs
+        for block in self.blocks():
+            features = block(features, name=name or "mlp")
         return features
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        return {
-            "units": self.units,
-            "activation": self.activation,
-            "dropout": self.dropout,
-            "normalization": self.normalization,
-            "regularizer": self.regularizer,
-        }
+    def blocks(self) -> list[Callable[..., Any]]:
+        """Returns one block for each layer."""
+        return [functools.partial(self._block, i) for i in range(len(self.units))]
 
-
-def _flat(inputs: Any, name: str) -> Any:
-    tensors = [
-        tensor if len(tensor.shape) == 2 else keras.layers.Flatten()(tensor)
-        for tensor in keras.tree.flatten(inputs)
-    ]
-    if len(tensors) == 1:
-        return tensors[0]
-    return keras.layers.Concatenate(name=f"{name}_inputs")(tensors)
+    def _block(self, i: int, inputs: Any, name: str) -> Any:
+        features = keras.layers.Dense(
+            self.units[i], kernel_regularizer=self.regularizer, name=f"{name}_dense_{i}"
+        )(flattened(inputs, name))
+        if self.normalization:
+            features = keras.layers.BatchNormalization(name=f"{name}_normalization_{i}")(features)
+        features = keras.layers.Activation(self.activation, name=f"{name}_activation_{i}")(features)
+        if self.dropout:
+            features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
+        return features

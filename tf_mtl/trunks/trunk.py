@@ -6,8 +6,10 @@ import abc
 from collections.abc import Sequence
 from typing import Any
 
+from .recipe import Recipe
 
-class Trunk(abc.ABC):
+
+class Trunk(Recipe, abc.ABC):
     """Abstract way in which tasks share layers, built in the functional API."""
 
     @abc.abstractmethod

@@ -1,0 +1,30 @@
+"""What trunks and bodies have in common: a configuration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+
+class Recipe:
+    """Abstract recipe of layers: its configuration is the arguments of its constructor.
+
+    Every argument is an attribute of the same name. Layers, models and other recipes among them
+    are serialized as Keras does; a function must be registered with Keras, or be passed to
+    `from_config` within `keras.saving.custom_object_scope`.
+    """
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor, as JSON takes them."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Returns a recipe made with the arguments in `config`."""
+        return cls(
+            **{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
+        )
