@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "data": set(),
     "trunks": set(),
     "losses": set(),
-    "metrics": set(),
+    "metrics": {"losses"},
     "heads": {"losses", "metrics"},
     "weightings": set(),
     "aggregators": set(),

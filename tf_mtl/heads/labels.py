@@ -87,6 +87,7 @@ class ClassLabels(LabelRule):
     Args:
         num_classes: Number of classes, or None where it is not known.
         class_names: Names in the order of the classes; labels may then be these strings.
+        void: A further number that stands for a missing label, 255 in many sets of masks.
 
     >>> labels, labelled = ClassLabels(2, ["cat", "dog"]).encode(tf.constant(["dog", ""]))
     >>> labels.numpy().tolist(), labelled.numpy().tolist()
@@ -94,10 +95,14 @@ class ClassLabels(LabelRule):
     """
 
     def __init__(
-        self, num_classes: int | None = None, class_names: Sequence[str] | None = None
+        self,
+        num_classes: int | None = None,
+        class_names: Sequence[str] | None = None,
+        void: int | None = None,
     ) -> None:
         self.num_classes = num_classes
         self.class_names = list(class_names) if class_names else None
+        self.void = void
 
     def encode(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Maps names to numbers and replaces missing classes by class 0."""
@@ -105,10 +110,14 @@ class ClassLabels(LabelRule):
             return self._encode_names(labels)
         if labels.dtype.is_floating:
             labelled = tf.math.logical_not(tf.math.is_nan(labels)) & (labels != -1)
-        elif labels.dtype.is_unsigned or labels.dtype.is_bool:
+        elif labels.dtype.is_bool or (labels.dtype.is_unsigned and self.void is None):
             return labels, None
+        elif labels.dtype.is_unsigned:
+            labelled = tf.ones_like(labels, tf.bool)
         else:
             labelled = labels != -1
+        if self.void is not None and labels.dtype.min <= self.void <= labels.dtype.max:
+            labelled &= labels != tf.cast(self.void, labels.dtype)
         return tf.where(labelled, labels, tf.zeros_like(labels)), labelled
 
     def _encode_names(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -139,10 +148,17 @@ class ClassLabels(LabelRule):
             if found:
                 return found
             labels = np.where(np.isnan(labels), -1, labels)
+        if labels.dtype.kind == "u":
+            labels = labels.astype("int64")
+        if self.void is not None:
+            labels = np.where(labels == self.void, -1, labels)
         limit = np.inf if self.num_classes is None else self.num_classes
         wrong = (labels < -1) | (labels >= limit)
         expected = "0 or more" if self.num_classes is None else f"0 to {self.num_classes - 1}"
-        return _first(labels, wrong, f"is not a class: expected {expected}, or -1 where missing")
+        missing = "-1" if self.void is None else f"-1 or {self.void}"
+        return _first(
+            labels, wrong, f"is not a class: expected {expected}, or {missing} where missing"
+        )
 
     def label_shapes(
         self, output_shape: tuple[int | None, ...]

@@ -58,8 +58,8 @@ class Regression(BaseHead):
         if units < 1:
             raise ValueError(f"Regression needs `units` of at least 1. Received: units={units}.")
         self.units = units
-        self.mean = _per_unit("mean", mean, units)
-        self.std = _per_unit("std", std, units)
+        self.mean = per_unit("mean", mean, units)
+        self.std = per_unit("std", std, units)
         self.standardized = self.mean != [0.0] * units or self.std != [1.0] * units
         self.loss = loss
         if self.standardized:
@@ -133,7 +133,15 @@ class Regression(BaseHead):
         return cls(**{**config, "loss": loss})
 
 
-def _per_unit(argument: str, value: float | Sequence[float], units: int) -> list[float]:
+def per_unit(argument: str, value: float | Sequence[float], units: int) -> list[float]:
+    """Returns one number for each unit.
+
+    Raises:
+        ValueError: Unless `value` is one number or `units` numbers.
+
+    >>> per_unit("mean", 2, 3)
+    [2.0, 2.0, 2.0]
+    """
     values = [float(item) for item in np.atleast_1d(np.asarray(value))]
     if len(values) == 1:
         values = values * units
