@@ -17,6 +17,34 @@ from .maps import check_maps, check_size, resize
 from .regression import per_unit
 
 
+class PixelLabels(LabelRule):
+    """Numbers for each pixel, `[B, height, width, units]`: NaN is missing.
+
+    The last axis may be left out where it is 1. It is put back, since Keras would take the last
+    axis that it finds, the width, for the dimensions of one label.
+
+    >>> PixelLabels().encode(tf.zeros((2, 4, 4)))[0].shape
+    TensorShape([2, 4, 4, 1])
+    """
+
+    def __init__(self) -> None:
+        self.numbers = FloatLabels()
+
+    def encode(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Replaces NaN as for other numbers."""
+        return self.numbers.encode(labels[..., None] if labels.shape.rank == 3 else labels)
+
+    def problem(self, labels: np.ndarray) -> tuple[int, str] | None:
+        """Finds text and infinite values."""
+        return self.numbers.problem(labels)
+
+    def label_shapes(
+        self, output_shape: tuple[int | None, ...]
+    ) -> list[tuple[int | None, ...]] | None:
+        """The output's shape; a last axis of one may be left out."""
+        return self.numbers.label_shapes(output_shape)
+
+
 class UnitVectorLabels(LabelRule):
     """Vectors of length 1: a vector with NaN is missing.
 
@@ -162,7 +190,7 @@ class DenseRegression(BaseHead):
     @property
     def label_rule(self) -> LabelRule:
         """Numbers or unit vectors, NaN where missing."""
-        return UnitVectorLabels() if self.unit_vectors else FloatLabels()
+        return UnitVectorLabels() if self.unit_vectors else PixelLabels()
 
     @property
     def kind(self) -> str:
