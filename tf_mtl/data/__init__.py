@@ -13,6 +13,16 @@ from .csv_file import read_csv as read_csv
 from .encoding import Encoding as Encoding
 from .intervals import Intervals as Intervals
 from .missing import FillMissing as FillMissing
+from .mix import mix as mix
+from .mix_batches import OneTask as OneTask
+from .mix_epochs import StartEpoch as StartEpoch
+from .mix_inputs import MeanOfPresent as MeanOfPresent
+from .mix_strategies import Annealed as Annealed
+from .mix_strategies import ExamplesCap as ExamplesCap
+from .mix_strategies import Rates as Rates
+from .mix_strategies import RoundRobin as RoundRobin
+from .mix_strategies import Temperature as Temperature
+from .mixture import Mixture as Mixture
 from .partition import split as split
 from .registry import load as load
 from .registry import names as names

@@ -35,33 +35,38 @@ class EpochOrder:
             order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seed)
             return tf.data.Dataset.from_tensor_slices(order)
 
-        return self._in_order(numbers, count)
+        return self.in_order(numbers, count)
 
     def shuffled(self, rows: tf.data.Dataset, count: int, buffer: int) -> tf.data.Dataset:
         """Returns a stream of `count` rows, shuffled within a buffer of so many rows."""
-        flat = tf.nest.flatten(rows.element_spec)
+        return self.in_order(lambda seed: shuffled(rows, buffer, seed), count)
 
-        def shuffled(seed: tf.Tensor) -> tf.data.Dataset:
-            # Dataset.shuffle takes a seed that is a number, but none that is a tensor.
-            variant = tf.raw_ops.ShuffleDataset(
-                input_dataset=tf.data.experimental.to_variant(rows),
-                buffer_size=tf.constant(buffer, tf.int64),
-                seed=seed[0],
-                seed2=seed[1] + 1,  # two zeros would mean a random seed
-                reshuffle_each_iteration=False,
-                output_types=[spec.dtype for spec in flat],
-                output_shapes=[spec.shape for spec in flat],
-            )
-            return tf.data.experimental.from_variant(variant, rows.element_spec)
+    def in_order(self, make: Callable[[tf.Tensor], tf.data.Dataset], count: int) -> tf.data.Dataset:
+        """Returns what `make` makes of seed and epoch, int64 `[2]`; `count` is its cardinality.
 
-        return self._in_order(shuffled, count)
+        Every iterator sees the next epoch. The number is an element of the stream and not read
+        in `make`, so that an iterator restored from a checkpoint goes on with its own epoch.
+        """
 
-    def _in_order(
-        self, make: Callable[[tf.Tensor], tf.data.Dataset], count: int
-    ) -> tf.data.Dataset:
-        def epoch(seed: tf.Tensor) -> tf.data.Dataset:
-            return make(tf.stack([seed, self.epoch.assign_add(1) - 1]))
+        def epoch(seed: tf.Tensor) -> tf.Tensor:
+            return tf.stack([seed, self.epoch.assign_add(1) - 1])
 
-        once = tf.data.Dataset.from_tensors(tf.constant(self.seed, tf.int64))
+        once = tf.data.Dataset.from_tensors(tf.constant(self.seed, tf.int64)).map(epoch)
         # Keras must know the number of batches, which flat_map cannot tell.
-        return once.flat_map(epoch).apply(tf.data.experimental.assert_cardinality(count))
+        return once.flat_map(make).apply(tf.data.experimental.assert_cardinality(count))
+
+
+def shuffled(rows: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """Returns rows shuffled within a buffer, in the same order for the same seed, int64 `[2]`."""
+    # Dataset.shuffle takes a seed that is a number, but none that is a tensor.
+    flat = tf.nest.flatten(rows.element_spec)
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(rows),
+        buffer_size=tf.constant(buffer, tf.int64),
+        seed=seed[0],
+        seed2=seed[1] + 1,  # two zeros would mean a random seed
+        reshuffle_each_iteration=False,
+        output_types=[spec.dtype for spec in flat],
+        output_shapes=[spec.shape for spec in flat],
+    )
+    return tf.data.experimental.from_variant(variant, rows.element_spec)

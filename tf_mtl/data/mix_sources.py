@@ -1,0 +1,114 @@
+"""The rows of one data set of a mixture: pass after pass, from any position on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from .epoch_order import EpochOrder, shuffled
+from .mix_structure import RowSpec, is_batched, row_spec
+from .splits import Splits
+
+# Rows read at a time. More would be held for nothing where a batch takes few rows of a data set.
+_READ = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """An endless sequence of rows, each pass through the data in an order of its own.
+
+    Which row stands at which position is told by the seed alone, so that an epoch that starts in
+    the middle of a pass is as if the epochs before had been read.
+
+    Args:
+        rows: The data set, row by row if there is a buffer, otherwise in batches of `_READ` rows.
+        size: Rows in one pass.
+        spec: What a row has.
+        buffer: Rows held for shuffling, 0 to leave them in order.
+        order: Order of the training rows of a `Splits`.
+    """
+
+    rows: tf.data.Dataset
+    size: int
+    spec: RowSpec
+    buffer: int
+    order: EpochOrder | None
+
+    def chunks(self, start: tf.Tensor, sizes: tf.Tensor, seed: tf.Tensor) -> tf.data.Dataset:
+        """Returns the rows from a position on, in batches of these sizes.
+
+        Args:
+            start: Number of rows before, int64.
+            sizes: Rows of each batch, int64 `[chunks]`, all positive.
+            seed: Integers `[2]`.
+        """
+
+        def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+            if self.order is not None:
+                self.order.epoch.assign(number)
+            if not self.buffer:
+                return self.rows
+            key = tf.random.experimental.stateless_fold_in(seed, number)
+            return shuffled(self.rows, self.buffer, key).batch(_READ)
+
+        end = start + tf.reduce_sum(sizes)
+        passes = tf.data.Dataset.range(start // self.size, -(-end // self.size))
+        read = passes.flat_map(one_pass).skip(start % self.size // _READ)
+        # Where the position lies within a batch, its first rows make a chunk that is passed over.
+        over = start % self.size % _READ
+        before = tf.fill([tf.cast(over > 0, tf.int32)], over)
+        chunks = read.prefetch(tf.data.AUTOTUNE).rebatch(tf.concat([before, sizes], 0))
+        return chunks.skip(tf.size(before, tf.int64)).take(tf.size(sizes, tf.int64))
+
+
+def make_source(name: str, data: Any, shuffle: int) -> Source:
+    """Returns a data set as a source of rows.
+
+    Args:
+        name: Name of the data set.
+        data: A `tf.data.Dataset` of rows or of batches, or a `Splits`, of which the training rows
+            are taken.
+        shuffle: Rows held for shuffling. The training rows of a `Splits` are shuffled already.
+
+    Raises:
+        ValueError: For anything else, and for data that are empty or endless.
+    """
+    if isinstance(data, Splits):
+        spec = row_spec(name, data.train.element_spec, batched=True)
+        return Source(data.train.rebatch(_READ), data.sizes["train"], spec, 0, data.order)
+    if not isinstance(data, tf.data.Dataset):
+        raise ValueError(
+            f"The data set {name!r} is a {type(data).__name__}. Pass a `tf.data.Dataset` of "
+            "(x, y), or `Splits` as the loaders of `tf_mtl.data` return them."
+        )
+    batched = is_batched(data.element_spec)
+    spec = row_spec(name, data.element_spec, batched)
+    size = _size(name, data, batched)
+    if shuffle:
+        return Source(data.unbatch() if batched else data, size, spec, min(shuffle, size), None)
+    return Source(data.rebatch(_READ) if batched else data.batch(_READ), size, spec, 0, None)
+
+
+def _size(name: str, data: tf.data.Dataset, batched: bool) -> int:
+    """Returns the number of rows, for which data of unknown length are read once."""
+    known = int(data.cardinality())
+    if known == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            f"The data set {name!r} is endless. Leave out its `.repeat()`: a mixture begins a data "
+            "set again by itself."
+        )
+    if batched or known == tf.data.UNKNOWN_CARDINALITY:
+        known = int(data.reduce(tf.constant(0, tf.int64), _counter(batched)))
+    if known == 0:
+        raise ValueError(f"The data set {name!r} is empty. Leave it out or give it rows.")
+    return known
+
+
+def _counter(batched: bool) -> Any:
+    def add(count: tf.Tensor, *element: Any) -> tf.Tensor:
+        rows = tf.shape(tf.nest.flatten(element)[0], tf.int64)[0] if batched else 1
+        return count + rows
+
+    return add
