@@ -215,4 +215,10 @@ TRUNKS = [
         shared={"cnn_convolution_0", "cnn_dense_0"},
         shape=(4, 4, 1),
     ),
+    TrunkRow(
+        trunks.UNet,
+        lambda tasks: trunks.UNet([3, 4], coarse=tasks[:1]),
+        shared={"unet_encoder_0_convolution_0", "unet_encoder_1_convolution_0"},
+        shape=(4, 4, 1),
+    ),
 ]

@@ -6,3 +6,4 @@ from .cnn import CNN as CNN
 from .hard_sharing import HardSharing as HardSharing
 from .mlp import MLP as MLP
 from .trunk import Trunk as Trunk
+from .unet import UNet as UNet
