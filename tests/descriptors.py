@@ -205,6 +205,59 @@ class TrunkRow(NamedTuple):
 
 TRUNKS = [
     TrunkRow(
+        trunks.CrossStitch,
+        lambda tasks: trunks.CrossStitch([8, 4]),
+        shared={f"{task}_{layer}" for task in "ab" for layer in ("dense_0", "dense_1")}
+        | {"a_cross_stitch_0", "b_cross_stitch_0"},
+    ),
+    TrunkRow(
+        trunks.CrossStitch,
+        lambda tasks: trunks.CrossStitch(trunks.CNN([3], units=[5]), by_channel=False),
+        shared={f"{task}_{layer}" for task in "ab" for layer in ("convolution_0", "dense_0")}
+        | {"a_cross_stitch_0", "b_cross_stitch_0"},
+        shape=(4, 4, 1),
+    ),
+    TrunkRow(
+        trunks.Sluice,
+        lambda tasks: trunks.Sluice([4, 4], orthogonality=0.01),
+        shared={f"{task}_{layer}" for task in "ab" for layer in ("dense_0", "dense_1")}
+        | {"a_sluice_0", "b_sluice_0"},
+    ),
+    TrunkRow(
+        trunks.NDDR,
+        lambda tasks: trunks.NDDR([8, 4], normalization=False, shortcut=True),
+        shared={f"{task}_{layer}" for task in "ab" for layer in ("dense_0", "dense_1", "nddr_0")},
+    ),
+    TrunkRow(
+        trunks.NDDR,
+        lambda tasks: trunks.NDDR(trunks.CNN([3, 4], units=[])),
+        shared={f"{task}_{layer}" for task in "ab" for layer in ("convolution_0", "convolution_1")}
+        | {f"{task}_{layer}" for task in "ab" for layer in ("nddr_0", "nddr_0_normalization")},
+        shape=(4, 4, 1),
+        replicable=False,
+    ),
+    TrunkRow(
+        trunks.MTAN,
+        lambda tasks: trunks.MTAN([8, 4], normalization=False),
+        shared={"shared_dense_0", "shared_dense_1"},
+    ),
+    TrunkRow(
+        trunks.MTAN,
+        lambda tasks: trunks.MTAN(trunks.CNN([3, 4], units=[5]), reduction=2),
+        shared={"shared_convolution_0", "shared_convolution_1", "shared_dense_0"},
+        shape=(9, 6, 1),
+        replicable=False,
+    ),
+    TrunkRow(
+        trunks.SoftSharing, lambda tasks: trunks.SoftSharing([8, 4], strength=0.1), shared=set()
+    ),
+    TrunkRow(
+        trunks.SoftSharing,
+        lambda tasks: trunks.SoftSharing(trunks.CNN([3], units=[5]), "trace_norm"),
+        shared=set(),
+        shape=(4, 4, 1),
+    ),
+    TrunkRow(
         trunks.HardSharing,
         lambda tasks: trunks.HardSharing(trunks.MLP([8, 4]), towers=[4]),
         shared={"mlp_dense_0", "mlp_dense_1"},

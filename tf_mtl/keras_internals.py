@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 from keras.src.backend.common.stateless_scope import in_stateless_scope
+from keras.src.models.functional import Functional as Functional
 from keras.src.trainers.compile_utils import get_loss as _get_loss
 from keras.src.trainers.compile_utils import get_metric as _get_metric
 from keras.src.utils import tracking

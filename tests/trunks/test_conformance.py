@@ -119,6 +119,10 @@ class TestTrunk:
     @pytest.mark.parametrize("wrt", ["parameters"])
     def test_an_aggregator_trains_it(self, row, wrt):
         x, y = data_of(row)
+        if not row.shared:
+            with pytest.raises(ValueError, match="no trainable variable"):
+                model_of(row, aggregator="upgrad")
+            return
         model = model_of(row, aggregator=aggregators.UPGrad(wrt=wrt))
         before = weights_by_layer(model)
         losses = [model.train_on_batch(x, y) for _ in range(2)]

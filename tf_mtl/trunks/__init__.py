@@ -1,9 +1,16 @@
 """Trunks: inputs → features, shared by all tasks or one tensor for each task."""
 
 from .backbone import backbone as backbone
+from .blocks import cut as cut
 from .body import Body as Body
 from .cnn import CNN as CNN
+from .cross_stitch import CrossStitch as CrossStitch
 from .hard_sharing import HardSharing as HardSharing
 from .mlp import MLP as MLP
+from .mtan import MTAN as MTAN
+from .nddr import NDDR as NDDR
+from .sluice import Sluice as Sluice
+from .sluice import SubspaceOrthogonality as SubspaceOrthogonality
+from .soft_sharing import SoftSharing as SoftSharing
 from .trunk import Trunk as Trunk
 from .unet import UNet as UNet

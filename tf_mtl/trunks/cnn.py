@@ -24,6 +24,7 @@ class CNN(StackedBody):
         kernel_size: Side of the convolutions in pixels.
         activation: Keras activation of every layer.
         dropout: Share of units dropped before each dense layer, from 0 to below 1.
+        regularizer: Keras regulariser of the kernels, by name, or None.
 
     Raises:
         ValueError: If there is no stage, `dropout` is outside its range, or the input is no image.
@@ -39,6 +40,7 @@ class CNN(StackedBody):
         kernel_size: int = 3,
         activation: str = "relu",
         dropout: float = 0.0,
+        regularizer: Any = None,
     ) -> None:
         if not filters or any(number < 1 for number in filters):
             raise ValueError(
@@ -55,6 +57,7 @@ class CNN(StackedBody):
         self.kernel_size = kernel_size
         self.activation = activation
         self.dropout = dropout
+        self.regularizer = regularizer
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:
         """Returns features `[B, units[-1]]` of an image `[B, height, width, channels]`.
@@ -87,6 +90,7 @@ class CNN(StackedBody):
             self.kernel_size,
             padding="same",
             activation=self.activation,
+            kernel_regularizer=self.regularizer,
             name=f"{name}_convolution_{i}",
         )(inputs)
         if all(side is None or side >= 2 for side in features.shape[1:3]):
@@ -104,5 +108,8 @@ class CNN(StackedBody):
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
         return keras.layers.Dense(
-            self.units[i], activation=self.activation, name=f"{name}_dense_{i}"
+            self.units[i],
+            activation=self.activation,
+            kernel_regularizer=self.regularizer,
+            name=f"{name}_dense_{i}",
         )(features)

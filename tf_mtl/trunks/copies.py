@@ -1,0 +1,65 @@
+"""A new copy of whatever may serve as a body."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from ..keras_internals import Functional
+from .mlp import MLP
+
+
+def copy_of(body: Any, inputs: Any, name: str) -> Any:
+    """Returns the features that a new copy of `body` makes of `inputs`.
+
+    A layer or model that has weights already (pretrained, for instance) passes their values on to
+    each copy. One without weights yet, and every recipe, starts from values of its own.
+
+    Args:
+        body: List of units of dense layers, a body of this package, a Keras layer or model, or
+            a callable from inputs to features that makes new layers in each call. It is told the
+            name if it has an argument `name`.
+        inputs: Keras tensor, or a dictionary or list of them.
+        name: Name of the copy, or prefix of the names of its layers.
+
+    Raises:
+        TypeError: If `body` is none of these.
+
+    >>> inputs = keras.Input((8,))
+    >>> copy_of([16, 4], inputs, "a").shape, copy_of(keras.layers.Dense(4), inputs, "b").shape
+    ((None, 4), (None, 4))
+    """
+    if are_units(body):
+        return MLP(body)(inputs, name=name)
+    if isinstance(body, keras.layers.Layer):
+        return _copy_of_layer(body, inputs, name)
+    if not callable(body):
+        raise TypeError(
+            "A body is a list of units such as [64, 64], one of tf_mtl.trunks, a Keras layer or "
+            f"model, or a callable from inputs to features. Received: {body!r}."
+        )
+    if "name" in inspect.signature(body).parameters:
+        return body(inputs, name=name)
+    return body(inputs)
+
+
+def are_units(body: Any) -> bool:
+    """Tells whether `body` is a list of units, or a single number of them."""
+    return isinstance(body, int) or (
+        isinstance(body, Sequence) and bool(body) and all(isinstance(each, int) for each in body)
+    )
+
+
+def _copy_of_layer(layer: keras.layers.Layer, inputs: Any, name: str) -> Any:
+    if isinstance(layer, (keras.Sequential, Functional)):
+        copy = keras.models.clone_model(layer)
+    else:
+        copy = type(layer).from_config(layer.get_config())
+    copy.name = name
+    features = copy(inputs)
+    if layer.built and layer.weights:
+        copy.set_weights(layer.get_weights())
+    return features

@@ -1,0 +1,125 @@
+"""MTAN: one shared network, and an attention module of each task at every block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .blocks import blocks_of
+from .pointwise import pointwise
+from .trunk import Trunk
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class MTAN(Trunk):
+    """Soft masks of each task on the features of one shared body.
+
+    With p_j the features of the shared network behind block j, task t has
+
+        a_j = σ(h_j(relu(g_j([p_j; f_j(â_{j-1})])))),     â_j = a_j ⊙ p_j
+
+    (equations 1 and 2 of the paper); its features are the last â. g and h are 1 × 1 convolutions,
+    f is a 3 × 3 convolution with pooling to the size of p_j; for vectors and sequences all three
+    are dense layers. Shared are the blocks, and nothing of the attention.
+
+    Args:
+        body: The shared network: a list of units, MLP, CNN, or a list of blocks (layers, models,
+            bodies, callables). A single layer or model is one block; `cut` cuts a model.
+        reduction: The channels between g and h are those of p_j divided by this number.
+        normalization: Whether f, g and h are followed by batch normalisation, as in the paper.
+
+    Raises:
+        ValueError: If `reduction` is below 1, or maps have no fixed size.
+
+    Reference: S. Liu, E. Johns, A. J. Davison, End-to-End Multi-Task Learning with Attention, CVPR
+    2019, figure 2. Deviation: there g sees features u_j from within the shared block; a block of
+    any kind has no inside, so that g sees what it yields, p_j.
+
+    >>> features = MTAN([16, 8])(keras.Input((4,)), ["a", "b"])
+    >>> features["a"].shape, features["b"].shape
+    ((None, 8), (None, 8))
+    """
+
+    def __init__(self, body: Any, reduction: int = 1, normalization: bool = True) -> None:
+        if reduction < 1:
+            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}.")
+        self.body = body
+        self.reduction = reduction
+        self.normalization = normalization
+
+    def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
+        """Returns `{task: features}`."""
+        shared = inputs
+        features: dict[str, Any] = {}
+        for i, block in enumerate(blocks_of(self.body)):
+            shared = block(shared, name="shared")
+            features = {
+                task: self._attended(shared, features.get(task), f"{task}_attention_{i}")
+                for task in tasks
+            }
+        return features
+
+    def _attended(self, shared: Any, before: Any, name: str) -> Any:
+        channels = shared.shape[-1]
+        seen = shared
+        if before is not None:
+            extracted = self._extracted(before, shared, f"{name}_extract")
+            seen = keras.layers.Concatenate(name=f"{name}_inputs")([shared, extracted])
+        hidden = pointwise(seen, max(1, channels // self.reduction), f"{name}_hidden")
+        hidden = self._activated(hidden, "relu", f"{name}_hidden")
+        mask = pointwise(hidden, channels, f"{name}_mask")
+        mask = self._activated(mask, "sigmoid", f"{name}_mask")
+        return keras.layers.Multiply(name=name)([mask, shared])
+
+    def _extracted(self, features: Any, like: Any, name: str) -> Any:
+        """Returns f(features), of the size of `like`."""
+        channels = like.shape[-1]
+        if len(features.shape) == 4 and len(like.shape) == 4:
+            features = keras.layers.Conv2D(channels, 3, padding="same", name=name)(features)
+            features = self._activated(features, "relu", name)
+            return _pooled(features, like.shape[1:3], f"{name}_pooling")
+        if len(features.shape) != len(like.shape):
+            features = _averaged(features, f"{name}_average")
+        features = keras.layers.Dense(channels, name=name)(features)
+        return self._activated(features, "relu", name)
+
+    def _activated(self, features: Any, activation: str, name: str) -> Any:
+        if self.normalization:
+            features = keras.layers.BatchNormalization(name=f"{name}_normalization")(features)
+        return keras.layers.Activation(activation, name=f"{name}_{activation}")(features)
+
+
+def _pooled(features: Any, size: tuple[int | None, ...], name: str) -> Any:
+    """Returns maps of the given height and width, pooled or, if that does not do, resized."""
+    given = features.shape[1:3]
+    if None in given or None in size:
+        raise ValueError(
+            f"MTAN needs maps of a fixed size. Received maps of {given} before and {size} behind a "
+            "block. Give the input a fixed height and width."
+        )
+    if tuple(given) == tuple(size):
+        return features
+    for padding in ("valid", "same"):
+        factors = [
+            old // new if padding == "valid" else -(-old // new)
+            for old, new in zip(given, size, strict=True)
+        ]
+        if min(factors) < 1:
+            break
+        pooling = keras.layers.MaxPooling2D(factors, padding=padding, name=name)
+        if pooling.compute_output_shape(features.shape)[1:3] == tuple(size):
+            return pooling(features)
+    return keras.layers.Resizing(*size, name=name)(features)
+
+
+def _averaged(features: Any, name: str) -> Any:
+    if len(features.shape) == 4:
+        return keras.layers.GlobalAveragePooling2D(name=name)(features)
+    if len(features.shape) == 3:
+        return keras.layers.GlobalAveragePooling1D(name=name)(features)
+    raise ValueError(
+        f"MTAN cannot lead features {tuple(features.shape)} on to a block of other rank. Blocks "
+        "may go from maps or sequences to vectors."
+    )
