@@ -1,10 +1,18 @@
 """Losses: only what Keras lacks, and what the package must know about Keras' own."""
 
+from .batch_hard_triplet import BatchHardTriplet as BatchHardTriplet
 from .bounding_box_loss import BoundingBoxLoss as BoundingBoxLoss
 from .box_overlap import box_overlap as box_overlap
 from .cosine_distance import CosineDistance as CosineDistance
+from .discrete_hazard import DiscreteHazard as DiscreteHazard
+from .discrete_hazard import checked_edges as checked_edges
+from .discrete_hazard import survival_curve as survival_curve
+from .discrete_hazard import survived_bins as survived_bins
 from .key_point_loss import KeyPointLoss as KeyPointLoss
 from .kinds import averages_last_axis as averages_last_axis
 from .kinds import function_name as function_name
 from .kinds import has_class_labels as has_class_labels
+from .negative_binomial import NegativeBinomial as NegativeBinomial
+from .pinball import Pinball as Pinball
 from .standardized import Standardized as Standardized
+from .supervised_contrastive import SupervisedContrastive as SupervisedContrastive

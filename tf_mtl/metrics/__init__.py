@@ -2,5 +2,12 @@
 
 from .angular_error import AngularError as AngularError
 from .box_iou import BoxIoU as BoxIoU
+from .column_error import ColumnMeanAbsoluteError as ColumnMeanAbsoluteError
+from .concordance import ConcordanceIndex as ConcordanceIndex
+from .coverage import Coverage as Coverage
 from .key_point_distance import KeyPointDistance as KeyPointDistance
 from .kinds import counts_elements as counts_elements
+from .poisson_deviance import MeanPoissonDeviance as MeanPoissonDeviance
+from .rank_error import RankError as RankError
+from .recall_at_one import RecallAtOne as RecallAtOne
+from .weighted_kappa import QuadraticWeightedKappa as QuadraticWeightedKappa

@@ -1,0 +1,41 @@
+"""Deviance of counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class MeanPoissonDeviance(keras.metrics.MeanMetricWrapper):
+    """Mean of 2 (y log(y/μ) − y + μ): 0 where every prediction is the count itself.
+
+    The same as `sklearn.metrics.mean_poisson_deviance`. Unlike the Poisson loss it does not depend
+    on the unit in which the data have noise: a good model of Poisson counts is near 1.
+
+    Args:
+        name: Name of the metric.
+        dtype: Data type of the result.
+
+    Call arguments:
+        y_true: Counts, `[B]` or `[B, 1]`.
+        y_pred: Means greater than 0 in the first column, `[B, ...]`; others are not looked at.
+
+    >>> round(float(MeanPoissonDeviance()([2.0], [[1.0]])), 4)
+    0.7726
+    """
+
+    def __init__(self, name: str = "deviance", dtype: Any = None) -> None:
+        super().__init__(_deviance, name=name, dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {"name": self.name, "dtype": self.dtype}
+
+
+def _deviance(y_true: Any, y_pred: Any) -> Any:
+    mean = keras.ops.convert_to_tensor(y_pred)[:, 0]
+    count = keras.ops.cast(keras.ops.reshape(y_true, (-1,)), mean.dtype)
+    some = keras.ops.where(count > 0, count, 1.0)  # 0 log 0 is 0
+    return 2.0 * (count * (keras.ops.log(some) - keras.ops.log(mean)) - count + mean)
