@@ -182,6 +182,14 @@ HEADS = [
         missing=-1,
         wrong=-5,
     ),
+    HeadRow(
+        heads.TokenTagging,
+        lambda: heads.TokenTagging(class_names=["O", "B-a", "I-a", "B-b"]),
+        lambda random, rows: random.integers(0, 4, (rows, 5)),
+        missing=-1,
+        wrong=4,
+        features=(5, 6),
+    ),
 ]
 
 

@@ -37,7 +37,7 @@ def most_likely(head: BaseHead, prediction: Any) -> Any:
         prediction: Its output: `[B, 1]` if binary, otherwise `[B, ..., classes]`.
 
     Returns:
-        `[B]` if binary, otherwise `[B, ...]`.
+        `[B]` if binary, otherwise `[B, ...]`; "" where no class has any probability: padding.
 
     >>> from tf_mtl.heads import BinaryClassification
     >>> head = BinaryClassification(["even", "odd"])
@@ -49,4 +49,6 @@ def most_likely(head: BaseHead, prediction: Any) -> Any:
         index = tf.cast(prediction[..., 0] > 0.5, tf.int32)  # the threshold of BinaryAccuracy
     else:
         index = tf.argmax(prediction, axis=-1, output_type=tf.int32)
+        padding = tf.reduce_max(prediction, axis=-1) == 0
+        return tf.where(padding, "", tf.gather(names, index))
     return tf.gather(names, index)

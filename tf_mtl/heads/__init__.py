@@ -15,3 +15,4 @@ from .labels import LabelRule as LabelRule
 from .multi_label import MultiLabel as MultiLabel
 from .regression import Regression as Regression
 from .segmentation import Segmentation as Segmentation
+from .token_tagging import TokenTagging as TokenTagging

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import keras_mask
 from .labels import LabelRule
 
 
@@ -15,7 +16,8 @@ class BaseHead(keras.layers.Layer, abc.ABC):
 
     A head knows everything that is particular to its kind of task, so that
     `compile(loss="auto", metrics="auto")` needs no more words. The outputs are float32 under any
-    mixed precision policy.
+    mixed precision policy. A trunk of sequences may mask the steps that are only padding; the
+    mask stays with the output where that has the same steps (`keeps_steps`).
 
     Args:
         name: Name of the layer. `build_model` uses the task's name when there is none.
@@ -23,9 +25,16 @@ class BaseHead(keras.layers.Layer, abc.ABC):
         **kwargs: Other arguments of `keras.layers.Layer`.
     """
 
+    keeps_steps = False
+
     def __init__(self, name: str | None = None, dtype: Any = "float32", **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.named_by_user = name is not None
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns the mask of the output: that of the features, or None."""
+        return previous_mask if self.keeps_steps else None
 
     @property
     @abc.abstractmethod
@@ -54,9 +63,21 @@ class BaseHead(keras.layers.Layer, abc.ABC):
 
 
 def pool(features: Any) -> Any:
-    """Averages feature maps `[B, ..., d]` over space and time, so that a head sees `[B, d]`."""
+    """Averages feature maps `[B, ..., d]` over space and time, so that a head sees `[B, d]`.
+
+    Steps (the first of these axes) that the trunk masks do not count.
+
+    >>> embedding = keras.layers.Embedding(9, 1, "ones", mask_zero=True)
+    >>> pool(embedding(keras.ops.array([[5, 7, 0], [0, 0, 0]]))).numpy().tolist()
+    [[1.0], [0.0]]
+    """
     axes = tuple(range(1, len(features.shape) - 1))
-    return keras.ops.mean(features, axis=axes) if axes else features
+    mask = keras_mask(features)
+    if mask is None:
+        return keras.ops.mean(features, axis=axes) if axes else features
+    steps = keras.ops.mean(features, axis=axes[1:]) if axes[1:] else features
+    share = keras.ops.cast(mask, steps.dtype)[..., None]
+    return keras.ops.divide_no_nan(keras.ops.sum(steps * share, 1), keras.ops.sum(share, 1))
 
 
 def pooled_shape(features_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
@@ -69,3 +90,14 @@ def pooled_shape(features_shape: tuple[int | None, ...]) -> tuple[int | None, in
             "with a fixed number of units."
         )
     return (features_shape[0], size)
+
+
+def steps_shape(features_shape: tuple[int | None, ...], head: str) -> tuple[int | None, ...]:
+    """Returns the shape of a sequence of features, or says why the head cannot take it."""
+    if len(features_shape) != 3 or features_shape[-1] is None:
+        raise ValueError(
+            f"{head} needs features of shape [B, tokens, d] with a known d. Received features of "
+            f"shape {tuple(features_shape)}. Use a trunk that keeps the tokens apart: "
+            "tf_mtl.trunks.TextEncoder, or a Keras layer with return_sequences=True."
+        )
+    return features_shape

@@ -10,4 +10,6 @@ from .kinds import counts_elements as counts_elements
 from .poisson_deviance import MeanPoissonDeviance as MeanPoissonDeviance
 from .rank_error import RankError as RankError
 from .recall_at_one import RecallAtOne as RecallAtOne
+from .span_f1 import SpanF1 as SpanF1
+from .span_f1 import has_spans as has_spans
 from .weighted_kappa import QuadraticWeightedKappa as QuadraticWeightedKappa

@@ -12,5 +12,6 @@ from .nddr import NDDR as NDDR
 from .sluice import Sluice as Sluice
 from .sluice import SubspaceOrthogonality as SubspaceOrthogonality
 from .soft_sharing import SoftSharing as SoftSharing
+from .text_encoder import TextEncoder as TextEncoder
 from .trunk import Trunk as Trunk
 from .unet import UNet as UNet

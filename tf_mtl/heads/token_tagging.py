@@ -1,0 +1,120 @@
+"""A class for every token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from ..metrics import SpanF1, has_spans
+from .base import BaseHead, steps_shape
+from .labels import ClassLabels, LabelRule
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class TokenTagging(BaseHead):
+    """Probabilities of `num_classes` tags for each token: named entities, slots, parts of speech.
+
+    Labels are tags `[B, tokens]`, numbers or names. A tag is missing where it is -1 or "": so are
+    filled up the texts that are shorter than the longest of a batch, and pieces of words that
+    have no tag of their own. Tokens that the trunk masks do not count either.
+
+    Args:
+        num_classes: Number of tags, at least 2. May be left out when `class_names` is given.
+        class_names: Names in the order of the classes. If there are BIO tags among them ("B-place",
+            "I-place"), the F1 of the spans is one of the metrics.
+        name: Name of the layer.
+        **kwargs: Other arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If there are fewer than two tags, or their number and names disagree.
+
+    Call arguments:
+        features: `[B, tokens, d]`.
+
+    Returns:
+        Probabilities, float32 `[B, tokens, num_classes]`; 0 for tokens that the trunk masks.
+
+    >>> head = TokenTagging(class_names=["O", "B-place", "I-place"])
+    >>> head(keras.ops.ones((2, 5, 8))).shape
+    TensorShape([2, 5, 3])
+    >>> [metric.name for metric in head.default_metrics]
+    ['accuracy', 'span_f1']
+    """
+
+    keeps_steps = True
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        class_names: Sequence[str] | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        names = list(class_names) if class_names is not None else None
+        if num_classes is None and names is not None:
+            num_classes = len(names)
+        if num_classes is None or num_classes < 2:
+            raise ValueError(
+                "TokenTagging needs `num_classes` of at least 2, or `class_names`. Received: "
+                f"num_classes={num_classes}, class_names={class_names}."
+            )
+        if names is not None and (len(names) != num_classes or len(set(names)) != num_classes):
+            raise ValueError(
+                f"`class_names` must hold {num_classes} different names, one for each tag. "
+                f"Received {len(names)} names, {len(set(names))} different: {names}."
+            )
+        self.num_classes = num_classes
+        self._class_names = names
+        self.projection = keras.layers.Dense(
+            num_classes, activation="softmax", dtype=self.dtype_policy, name="probabilities"
+        )
+
+    def build(self, features_shape: tuple[int | None, ...]) -> None:
+        """Creates the projection."""
+        self.projection.build(steps_shape(features_shape, "TokenTagging"))
+
+    def call(self, features: Any, mask: Any = None) -> Any:
+        """Returns the probabilities of the tags."""
+        probabilities = self.projection(features)
+        if mask is None:
+            return probabilities
+        return probabilities * keras.ops.cast(mask[..., None], probabilities.dtype)
+
+    @property
+    def default_loss(self) -> str:
+        """Sparse categorical cross-entropy, averaged over the tokens."""
+        return "sparse_categorical_crossentropy"
+
+    @property
+    def default_metrics(self) -> list[Any]:
+        """Accuracy of the tags, and F1 of the spans where tags mark them."""
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        if self._class_names is None or not has_spans(self._class_names):
+            return [accuracy]
+        return [accuracy, SpanF1(self._class_names)]
+
+    @property
+    def label_rule(self) -> LabelRule:
+        """Class numbers or names, for every token."""
+        return ClassLabels(self.num_classes, self._class_names)
+
+    @property
+    def kind(self) -> str:
+        """The kind of task."""
+        return "tagging"
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """Names of the tags in the order of the output, or None."""
+        return self._class_names
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "class_names": self._class_names,
+        }

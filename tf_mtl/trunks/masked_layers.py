@@ -1,0 +1,157 @@
+"""Layers for padded sequences that Keras has without masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class JoinFeatures(keras.layers.Layer):
+    """Concatenates features of the same steps; the mask is that of the first.
+
+    `keras.layers.Concatenate` counts a step as there if any of its inputs has no mask.
+
+    >>> JoinFeatures()(keras.ops.ones((2, 3, 4)), keras.ops.ones((2, 3, 1))).shape
+    TensorShape([2, 3, 5])
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, first: Any, second: Any) -> Any:
+        """Returns the features side by side."""
+        return keras.ops.concatenate([first, second], axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class MaskedConvolution(keras.layers.Layer):
+    """`keras.layers.Conv1D` that sees zeros where a sequence is padded, and keeps its mask.
+
+    Padding thus does not change what a convolution makes of the steps beside it.
+
+    Args:
+        filters: Number of filters.
+        kernel_size: Steps seen at once.
+        padding: "same" or "causal"; both keep the number of steps.
+        activation: Keras activation.
+        name: Name of the layer.
+        **kwargs: Other arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: For another padding.
+
+    Call arguments:
+        features: `[B, steps, d]`.
+        mask: bool `[B, steps]`, or None; Keras passes it.
+
+    >>> MaskedConvolution(5)(keras.ops.ones((2, 3, 4))).shape
+    TensorShape([2, 3, 5])
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 3,
+        padding: str = "same",
+        activation: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if padding not in ("same", "causal"):
+            raise ValueError(f"`padding` must be 'same' or 'causal'. Received: {padding!r}.")
+        self.supports_masking = True
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.padding = padding
+        self.activation = activation
+        self.convolution = keras.layers.Conv1D(
+            filters,
+            kernel_size,
+            padding=padding,
+            activation=activation,
+            dtype=self.dtype_policy,
+            name="convolution",
+        )
+
+    def build(self, features_shape: Sequence[int | None]) -> None:
+        """Creates the kernel."""
+        self.convolution.build(features_shape)
+
+    def call(self, features: Any, mask: Any = None) -> Any:
+        """Returns the convolution of the steps that are there."""
+        if mask is not None:
+            features = features * keras.ops.cast(mask[..., None], features.dtype)
+        return self.convolution(features)
+
+    def compute_output_shape(self, features_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Returns the shape of the features with another number of them."""
+        return (*features_shape[:-1], self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "padding": self.padding,
+            "activation": keras.saving.serialize_keras_object(self.activation),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MaskedConvolution:
+        """Returns the layer of a config."""
+        activation = keras.saving.deserialize_keras_object(config["activation"])
+        return cls(**{**config, "activation": activation})
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class AddPositions(keras.layers.Layer):
+    """Adds sines and cosines of the step to the features, for attention knows no order.
+
+    Nothing is learnt, and so sequences may be longer than those seen in training.
+
+    Reference: Vaswani et al., Attention Is All You Need, 2017, section 3.5. The cosines stand
+    behind the sines here, not between them.
+
+    Call arguments:
+        features: `[B, steps, d]`, d even.
+        start: Number of the first step.
+
+    Raises:
+        ValueError: If d is odd.
+
+    >>> AddPositions()(keras.ops.zeros((1, 2, 2)))[0, 0].numpy().tolist()
+    [0.0, 1.0]
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.supports_masking = True
+
+    def build(self, features_shape: Sequence[int | None]) -> None:
+        """Refuses an odd number of features."""
+        if features_shape[-1] is None or features_shape[-1] % 2:
+            raise ValueError(
+                "AddPositions needs features [B, steps, d] with an even d: a sine and a cosine for "
+                f"each frequency. Received the shape {tuple(features_shape)}."
+            )
+
+    def call(self, features: Any, start: Any = 0) -> Any:
+        """Returns the features with their positions."""
+        pairs = features.shape[-1] // 2
+        steps = keras.ops.shape(features)[1]
+        step = keras.ops.cast(start + keras.ops.arange(steps), "float32")
+        rate = keras.ops.exp(-keras.ops.arange(pairs, dtype="float32") / pairs * 9.210340371976184)
+        angle = step[:, None] * rate
+        waves = keras.ops.concatenate([keras.ops.sin(angle), keras.ops.cos(angle)], axis=-1)
+        return features + keras.ops.cast(waves, features.dtype)
+
+    def compute_output_shape(self, features_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Returns the shape of the features."""
+        return tuple(features_shape)

@@ -1,0 +1,224 @@
+"""Texts to features of their words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .body import Body
+from .masked_layers import AddPositions, JoinFeatures, MaskedConvolution
+from .word_layers import ForgetWords, WordBytes
+
+ENCODERS = ("recurrent", "convolution", "transformer")
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class TextEncoder(Body):
+    """Raw texts to features of their words `[B, words, units]`, padding masked.
+
+    The words of a text are looked up and their UTF-8 bytes are read by a small convolution
+    (character features, Ma and Hovy 2016), and then the words see each other. A head for a whole
+    text, `Classification` for instance, averages the words; one for words, such as `TokenTagging`,
+    takes them one by one.
+
+    References: Ma and Hovy, End-to-end Sequence Labeling via Bi-directional LSTM-CNNs-CRF, 2016
+    (bytes here, not characters, and no CRF); Vaswani et al., Attention Is All You Need, 2017
+    (layers normalised before each part, not behind it).
+
+    Args:
+        words: A `keras.layers.TextVectorization` with whole numbers as output, adapted on the
+            training texts. It becomes part of the model; `TextEncoder.for_texts` makes one.
+        units: Features of a word after each layer, at least one; even numbers.
+        encoder: How words see each other: "recurrent" (LSTM in both directions), "convolution" (of
+            three words, with residual connections) or "transformer".
+        characters: Bytes that are read of each word; 0 to look at the word alone.
+        dropout: Share of features dropped before each layer, from 0 to below 1.
+        unknown_rate: Share of words that training takes as unknown, so that unknown words mean
+            something afterwards.
+        causal: Whether a word sees itself and those before it only, as `NextToken` needs it.
+
+    Raises:
+        ValueError: If `words` is not adapted or would split texts otherwise than `characters` does,
+            or another argument is outside its range.
+
+    >>> import tensorflow as tf
+    >>> body = TextEncoder.for_texts(["turn on the light", "play a song"], units=[8])
+    >>> features = body(keras.Input((), dtype="string", name="text"))
+    >>> features.shape
+    (None, None, 8)
+    """
+
+    def __init__(
+        self,
+        words: keras.layers.TextVectorization,
+        units: Sequence[int] = (128,),
+        encoder: str = "recurrent",
+        characters: int = 16,
+        dropout: float = 0.3,
+        unknown_rate: float = 0.05,
+        causal: bool = False,
+    ) -> None:
+        units = [units] if isinstance(units, int) else list(units)
+        if not units or any(width < 2 or width % 2 for width in units):
+            raise ValueError(
+                f"TextEncoder needs `units` as a list of even numbers. Received: units={units}."
+            )
+        if encoder not in ENCODERS:
+            raise ValueError(f"`encoder` must be one of {ENCODERS}. Received: {encoder!r}.")
+        for argument, value in (("dropout", dropout), ("unknown_rate", unknown_rate)):
+            if not 0 <= value < 1:
+                raise ValueError(f"`{argument}` must lie in [0, 1). Received: {value}.")
+        if characters < 0:
+            raise ValueError(f"`characters` must be 0 or more. Received: {characters}.")
+        _check_words(words, characters)
+        self.words = _with_vocabulary(words)
+        self.units = units
+        self.encoder = encoder
+        self.characters = characters
+        self.dropout = dropout
+        self.unknown_rate = unknown_rate
+        self.causal = causal
+
+    @classmethod
+    def for_texts(cls, texts: Any, max_words: int | None = None, **kwargs: Any) -> TextEncoder:
+        """Returns an encoder that knows the words of `texts`.
+
+        Texts are put in lower case and split at white space; punctuation stays. So the words keep
+        their places, and labels of words still fit them.
+
+        Args:
+            texts: Texts of the training split only: a list, an array or a `tf.data.Dataset`.
+            max_words: Number of words kept, the most frequent ones, with padding and the unknown
+                word; None for all.
+            **kwargs: Arguments of the constructor other than `words`.
+
+        >>> TextEncoder.for_texts(["A b", "a"]).words.vocabulary_size()  # padding, unknown, a, b
+        4
+        """
+        words = keras.layers.TextVectorization(
+            max_tokens=max_words, standardize="lower", split="whitespace"
+        )
+        words.adapt(texts)
+        return cls(words, **kwargs)
+
+    def __call__(self, inputs: Any, name: str | None = None) -> Any:
+        """Returns features `[B, words, units[-1]]` of strings `[B]`.
+
+        Args:
+            inputs: Keras tensor of strings `[B]`, or `[B, 1]`.
+            name: Prefix of the layers' names.
+        """
+        name = name or "text"
+        if not isinstance(inputs, keras.KerasTensor) or inputs.dtype != "string":
+            raise ValueError(
+                "TextEncoder expects one Keras tensor of strings: keras.Input((), dtype='string'). "
+                f"Received: {inputs!r}."
+            )
+        if len(inputs.shape) == 2:
+            inputs = keras.layers.Reshape((), name=f"{name}_scalar")(inputs)
+        features = self._embedded(inputs, name)
+        if self.encoder == "transformer":
+            features = AddPositions(name=f"{name}_positions")(
+                keras.layers.Dense(self.units[0], name=f"{name}_width")(features)
+            )
+        block = {"recurrent": _recurrent, "convolution": _convolution}.get(
+            self.encoder, _transformer
+        )
+        for i, width in enumerate(self.units):
+            features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
+            features = block(features, width, self.causal, f"{name}_{self.encoder}_{i}")
+        return features
+
+    def _embedded(self, texts: Any, name: str) -> Any:
+        """Returns features of each word by itself."""
+        config = {**self.words.get_config(), "name": f"{name}_vectorization"}
+        numbers = keras.layers.TextVectorization.from_config(config)(texts)
+        if self.unknown_rate:
+            numbers = ForgetWords(self.unknown_rate, name=f"{name}_forget_words")(numbers)
+        known = keras.layers.Embedding(
+            self.words.vocabulary_size(), self.units[0], mask_zero=True, name=f"{name}_words"
+        )(numbers)
+        if not self.characters:
+            return known
+        codes = WordBytes(self.characters, config["output_sequence_length"], name=f"{name}_bytes")(
+            texts
+        )
+        letters = keras.layers.Embedding(WordBytes.num_values, 32, name=f"{name}_byte_embedding")(
+            codes
+        )
+        # One word after the other along the first of two axes: the convolution sees a word's bytes.
+        letters = keras.layers.Conv2D(
+            64, (1, 3), padding="same", activation="relu", name=f"{name}_byte_convolution"
+        )(letters)
+        letters = keras.layers.MaxPooling2D((1, self.characters), name=f"{name}_byte_pooling")(
+            letters
+        )
+        letters = keras.layers.Reshape((-1, 64), name=f"{name}_byte_features")(letters)
+        return JoinFeatures(name=f"{name}_word_features")(known, letters)
+
+
+def _with_vocabulary(words: keras.layers.TextVectorization) -> keras.layers.TextVectorization:
+    """Returns the layer with what it has learnt in its config, where Keras leaves it out."""
+    vocabulary = [str(word) for word in words.get_vocabulary(include_special_tokens=False)]
+    config = {**words.get_config(), "vocabulary": vocabulary}
+    return keras.layers.TextVectorization.from_config(config)
+
+
+def _recurrent(features: Any, width: int, causal: bool, name: str) -> Any:
+    if causal:
+        return keras.layers.LSTM(width, return_sequences=True, name=name)(features)
+    layer = keras.layers.LSTM(width // 2, return_sequences=True, name=f"{name}_lstm")
+    return keras.layers.Bidirectional(layer, name=name)(features)
+
+
+def _convolution(features: Any, width: int, causal: bool, name: str) -> Any:
+    padding = "causal" if causal else "same"
+    new = MaskedConvolution(width, 3, padding, "relu", name=name)(features)
+    if features.shape[-1] != width:
+        features = keras.layers.Dense(width, name=f"{name}_width")(features)
+    return keras.layers.LayerNormalization(name=f"{name}_normalization")(
+        keras.layers.Add(name=f"{name}_sum")([features, new])
+    )
+
+
+def _transformer(features: Any, width: int, causal: bool, name: str) -> Any:
+    if features.shape[-1] != width:
+        features = keras.layers.Dense(width, name=f"{name}_width")(features)
+    num_heads = max(1, width // 32)
+    normal = keras.layers.LayerNormalization(name=f"{name}_attention_normalization")(features)
+    seen = keras.layers.MultiHeadAttention(num_heads, width // num_heads, name=f"{name}_attention")(
+        normal, normal, use_causal_mask=causal
+    )
+    features = keras.layers.Add(name=f"{name}_attention_sum")([features, seen])
+    normal = keras.layers.LayerNormalization(name=f"{name}_dense_normalization")(features)
+    new = keras.layers.Dense(4 * width, "gelu", name=f"{name}_dense")(normal)
+    new = keras.layers.Dense(width, name=f"{name}_projection")(new)
+    return keras.layers.Add(name=f"{name}_sum")([features, new])
+
+
+def _check_words(words: Any, characters: int) -> None:
+    if not isinstance(words, keras.layers.TextVectorization):
+        raise ValueError(
+            "`words` must be a keras.layers.TextVectorization, adapted on the training texts. "
+            f"Received: {words!r}. TextEncoder.for_texts(texts) makes one."
+        )
+    config = words.get_config()
+    if config["output_mode"] != "int" or config["ragged"]:
+        raise ValueError(
+            "`words` must give padded whole numbers: TextVectorization(output_mode='int', "
+            f"ragged=False). Received: {config['output_mode']!r}, ragged={config['ragged']}."
+        )
+    if words.vocabulary_size() <= 2:
+        raise ValueError(
+            "`words` knows no words. Adapt it on the training texts first: words.adapt(texts)."
+        )
+    by_place = config["split"] == "whitespace" and config["standardize"] in (None, "lower")
+    if characters and (not by_place or config["ngrams"]):
+        raise ValueError(
+            "With `characters` every word needs its place: TextVectorization(standardize='lower', "
+            "split='whitespace', ngrams=None). Received: "
+            f"standardize={config['standardize']!r}, split={config['split']!r}, "
+            f"ngrams={config['ngrams']}. Or pass characters=0."
+        )
