@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
+from keras.src.backend.common.masking import set_keras_mask
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.models.functional import Functional as Functional
 from keras.src.trainers.compile_utils import get_loss as _get_loss
 from keras.src.trainers.compile_utils import get_metric as _get_metric
+from keras.src.trainers.data_adapters.array_slicing import train_validation_split as _split_arrays
 from keras.src.utils import tracking
 
 untracked = tracking.no_automatic_dependency_tracking
@@ -46,9 +49,35 @@ def resolve_metric(identifier: Any, y_true: Any = None, y_pred: Any = None) -> k
     return _get_metric(identifier, y_true, y_pred)
 
 
+def train_validation_split(arrays: Any, share: float) -> tuple[Any, Any]:
+    """Returns arrays for training and the last rows for validation, as `validation_split` does.
+
+    Args:
+        arrays: Arrays in any structure, None among them.
+        share: Share of the rows that is for validation.
+
+    >>> train_validation_split((np.arange(4), None), 0.25)
+    ((array([0, 1, 2]), None), (array([3]), None))
+    """
+    return _split_arrays(arrays, share)
+
+
 def keras_mask(tensor: Any) -> Any:
     """Returns the mask that Keras layers attached to a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)
+
+
+def copy_mask(tensor: Any, copy: Any) -> Any:
+    """Returns `copy` with the mask of `tensor`, if that has one."""
+    mask = keras_mask(tensor)
+    if mask is not None:
+        set_keras_mask(copy, mask)
+    return copy
+
+
+def flat_inputs(model: keras.Model, inputs: Any) -> list[Any]:
+    """Returns a functional model's inputs as it takes them: a list in order, of its dtypes."""
+    return list(model._standardize_inputs(inputs))
 
 
 def infers_shapes() -> bool:

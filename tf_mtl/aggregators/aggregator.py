@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+if TYPE_CHECKING:
+    from tf_mtl.aggregators.gramian import Rows
+
 WRT = ("parameters", "features")
 GROUPS = ("all", "layer")
+
+
+class Answer(NamedTuple):
+    """What an aggregator makes of a Jacobian.
+
+    Attributes:
+        gradient: the gradient to follow, in blocks.
+        weights: `[T]` float64 weights of the rows, if the method weighs them.
+        rows: norms and cosines of the rows, if the method looked at them.
+    """
+
+    gradient: list[Any]
+    weights: Any = None
+    rows: Rows | None = None
 
 
 class Aggregator(keras.layers.Layer, abc.ABC):
@@ -95,6 +112,16 @@ class Aggregator(keras.layers.Layer, abc.ABC):
             layers: with `groups="layer"`, the number of its layer for each block (default: each
                 block is a layer).
         """
+        return self.answer(blocks, losses, gramian, layers).gradient
+
+    def answer(
+        self,
+        blocks: Sequence[Any],
+        losses: Any = None,
+        gramian: Any = None,
+        layers: Sequence[int] | None = None,
+    ) -> Answer:
+        """Returns what `aggregate` returns, and what the method found out on the way."""
         blocks = [tf.convert_to_tensor(block) for block in blocks]
         shapes = [tuple(block.shape) for block in blocks]
         if self.groups == "layer":
@@ -104,12 +131,12 @@ class Aggregator(keras.layers.Layer, abc.ABC):
                 for layer in sorted(set(numbers))
             ]
             self.build([[shapes[i] for i in member] for member in members])
-            return self._aggregate_layers(blocks, losses, gramian, members)
+            return Answer(self._aggregate_layers(blocks, losses, gramian, members))
         self.build(shapes)
         state = self.read_state()
-        gradient = self._aggregate(blocks, losses, gramian, state)
+        answer = self._aggregate(blocks, losses, gramian, state)
         self._finish(state)
-        return gradient
+        return answer
 
     def read_state(self) -> dict[str, Any]:
         """Returns the state as tensors, for solving without a variable in sight."""
@@ -121,8 +148,8 @@ class Aggregator(keras.layers.Layer, abc.ABC):
             variable.assign(tf.cast(state[key], variable.dtype))
 
     @abc.abstractmethod
-    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
-        """Returns the gradient's blocks; puts new values of the state into `state`."""
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
+        """Returns the answer; puts new values of the state into `state`."""
 
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
         """Returns what a method remembers, as first values: a hook, to be extended."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import (
     Aggregator,
+    Answer,
     check_parameters_only,
     check_range,
     keep_unless,
@@ -53,7 +54,7 @@ class DBMTL(Aggregator):
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
         return {**super()._first_state(tasks, sizes), **first_average(tasks, sizes)}
 
-    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
         logs = blocks
         if losses is not None:
             column = tf.cast(losses, tf.float32)[:, None]
@@ -64,4 +65,5 @@ class DBMTL(Aggregator):
         rows = from_blocks(averages)
         keep_unless(tf.reduce_all(tf.math.is_finite(rows.norms)), state, remembered)
         gradient = combine(averages, rows.present / rows.lengths, rows)
-        return [tf.cast(part, block.dtype) for part, block in zip(gradient, blocks, strict=True)]
+        dtypes = [block.dtype for block in blocks]
+        return Answer([tf.cast(part, dtype) for part, dtype in zip(gradient, dtypes, strict=True)])

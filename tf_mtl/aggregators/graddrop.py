@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, check_parameters_only, check_range
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, check_range
 from tf_mtl.aggregators.draws import uniforms
 
 
@@ -47,12 +47,12 @@ class GradDrop(Aggregator):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "leak": self.leak, "seed": self.seed}
 
-    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
         gradient = []
         for number, block in enumerate(blocks):
             drawn = uniforms(block.shape[1:], self.seed + number * 2**32, state["step"])
             gradient.append(drop_signs(block, drawn, self.leak))
-        return gradient
+        return Answer(gradient)
 
 
 def drop_signs(block: Any, drawn: Any, leak: float | Sequence[float]) -> Any:

@@ -100,7 +100,12 @@ def from_gramian(gramian: Any, precision: float | None = None) -> Rows:
 
 
 def from_blocks(blocks: Sequence[Any], exact: bool | None = None) -> Rows:
-    """Returns norms and cosines of the rows of a Jacobian given in blocks of columns.
+    """Returns norms and cosines of the rows of a Jacobian given in blocks, as `inner_products`."""
+    return from_gramian(*inner_products(blocks, exact))
+
+
+def inner_products(blocks: Sequence[Any], exact: bool | None = None) -> tuple[Any, float | None]:
+    """Returns the Gramian `[T, T]` float64 of the rows of a Jacobian, and its relative accuracy.
 
     Args:
         blocks: list of `[T, n_i]` tensors of a float dtype; they are never concatenated.
@@ -110,12 +115,12 @@ def from_blocks(blocks: Sequence[Any], exact: bool | None = None) -> Rows:
     """
     exact = is_small(blocks) if exact is None else exact
     if exact:
-        return from_gramian(_exact_gramian(blocks))
+        return _exact_gramian(blocks), None
     gramian = tf.add_n([_fast_gramian(block) for block in blocks])
     squares = tf.linalg.diag_part(gramian)
     fits = (squares == 0.0) | ((squares > 1e-30) & (squares < 1e30))
     gramian = tf.cond(tf.reduce_all(fits), lambda: gramian, lambda: _exact_gramian(blocks))
-    return from_gramian(gramian, max(_columns_error(block) for block in blocks))
+    return gramian, max(_columns_error(block) for block in blocks)
 
 
 def combine(blocks: Sequence[Any], weights: Any, rows: Rows | None = None) -> list[Any]:

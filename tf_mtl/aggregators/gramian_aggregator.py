@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, keep_unless
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, keep_unless
 from tf_mtl.aggregators.gramian import Rows, combine, divide, from_blocks, from_gramian, is_small
 
 # With every="auto", weights have moved when their shares (|w| / Σ|w|) differ by more than this in
@@ -24,16 +24,21 @@ class GramianAggregator(Aggregator):
     weights for some steps (`every`). A method defines `_solve`.
     """
 
-    def weights(self, gramian: Any, losses: Any = None) -> Any:
+    def weights(self, gramian: Any, losses: Any = None, precision: float | None = None) -> Any:
         """Returns the weights `[T]` of the rows with the Gramian `[T, T]`, in the Gramian's dtype.
 
         They are solved for in float64. The call counts as a step of a method with a state.
+
+        Args:
+            gramian: `[T, T]` inner products of the rows, of a float dtype.
+            losses: `[T]` losses, for the methods that use them.
+            precision: relative accuracy of the Gramian (default: that of its dtype).
         """
         gramian = tf.convert_to_tensor(gramian)
         self.build((gramian.shape[0], None))
         state = self.read_state()
         weights = self._scheduled(
-            lambda state: self._weigh(from_gramian(gramian), losses, state), state
+            lambda state: self._weigh(from_gramian(gramian, precision), losses, state), state
         )
         self._finish(state)
         squared = tf.linalg.matvec(tf.cast(gramian, tf.float64), weights)
@@ -41,33 +46,57 @@ class GramianAggregator(Aggregator):
         return tf.cast(weights if factor is None else factor * weights, gramian.dtype)
 
     def due(self) -> Any:
-        """Returns whether the next step has to solve for its weights (a bool tensor)."""
+        """Returns whether the next step solves for its weights (a bool tensor)."""
         if self.every == 1 or not self.built:
             return tf.constant(True)
         return self.read_state()["wait"] <= 0
 
-    def skip(self) -> Any:
-        """Counts a step for which weights were not `due` and returns the last ones, `[T]`."""
+    def spare(
+        self, jacobian: Callable[[], Any], combination: Callable[[Any], Any], losses: Any
+    ) -> tuple[Any, Any]:
+        """Returns gradient and weights, forming a Jacobian only at steps that solve (`every`).
+
+        Args:
+            jacobian: returns the blocks `[T, n_i]`, and further tensors.
+            combination: from the weights `[T]` float64 of an earlier step to the gradient in
+                blocks, for what a single backward pass suffices, and the same further tensors.
+            losses: `[T]` losses.
+        """
         state = self.read_state()
-        state["wait"] -= 1
-        self._finish(state)
-        return state["weights"]
+
+        def solve() -> Any:
+            after = dict(state)
+            blocks, others = jacobian()
+            rows = from_blocks(blocks)
+            weights = self._solved(
+                lambda after: self._careful(rows, blocks, losses, None, after), after
+            )
+            return (combine(blocks, weights, rows), others), weights, after
+
+        def keep() -> Any:
+            weights = tf.cast(state["weights"], tf.float64)
+            return combination(weights), weights, {**state, "wait": state["wait"] - 1}
+
+        (gradient, others), weights, after = tf.cond(state["wait"] <= 0, solve, keep)
+        self._finish(after)
+        return (self._shorten(gradient), others), weights
 
     @abc.abstractmethod
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         """Returns the weights `[T]` float64; puts new values of the state into `state`."""
 
-    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
         if self.every == 1:
             rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
             weights = self._careful(rows, blocks, losses, gramian, state)
-            return self._shorten(combine(blocks, weights, rows))
+            return Answer(self._shorten(combine(blocks, weights, rows)), weights, rows)
 
         def solve(state: dict[str, Any]) -> Any:
             rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
             return self._careful(rows, blocks, losses, gramian, state)
 
-        return self._shorten(combine(blocks, self._scheduled(solve, state)))
+        weights = self._scheduled(solve, state)
+        return Answer(self._shorten(combine(blocks, weights)), weights)
 
     def _shortening(self, norm: Any) -> Any:
         """Returns the factor that an answer of this norm is shortened by, or None: a hook."""
@@ -104,21 +133,26 @@ class GramianAggregator(Aggregator):
         if self.every == 1:
             return solve(state)
         last = tf.cast(state["weights"], tf.float64)
+        kept = {**state, "wait": state["wait"] - 1}
 
         def solved(state: dict[str, Any]) -> Any:
-            weights = solve(state)
-            present = tf.cast(tf.not_equal(weights, 0.0), tf.float64)
-            moved = 0.5 * tf.reduce_sum(tf.abs(_shares(weights) - _shares(last * present)))
-            if self.every == "auto":
-                longer = tf.minimum(2 * state["interval"], LONGEST)
-                shorter = tf.maximum(state["interval"] // 2, 1)
-                state["interval"] = tf.where(moved <= TOLERANCE, longer, shorter)
-            state["weights"] = tf.cast(tf.where(present > 0, weights, last), tf.float32)
-            state["wait"] = state["interval"] - 1
-            return weights
+            return self._solved(solve, state)
 
-        kept = {**state, "wait": state["wait"] - 1}
         return _either(state["wait"] <= 0, solved, dict(state), (last, kept), state)
+
+    def _solved(self, solve: Callable[[dict[str, Any]], Any], state: dict[str, Any]) -> Any:
+        """Returns solved weights, and remembers when to solve anew."""
+        last = tf.cast(state["weights"], tf.float64)
+        weights = solve(state)
+        present = tf.cast(tf.not_equal(weights, 0.0), tf.float64)
+        moved = 0.5 * tf.reduce_sum(tf.abs(_shares(weights) - _shares(last * present)))
+        if self.every == "auto":
+            longer = tf.minimum(2 * state["interval"], LONGEST)
+            shorter = tf.maximum(state["interval"] // 2, 1)
+            state["interval"] = tf.where(moved <= TOLERANCE, longer, shorter)
+        state["weights"] = tf.cast(tf.where(present > 0, weights, last), tf.float32)
+        state["wait"] = state["interval"] - 1
+        return weights
 
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
         first = super()._first_state(tasks, sizes)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import (
     Aggregator,
+    Answer,
     check_parameters_only,
     check_range,
     keep_unless,
@@ -74,7 +75,7 @@ class MoCo(Aggregator):
         first = {**super()._first_state(tasks, sizes), **first_average(tasks, sizes)}
         return {**first, "simplex": np.full(tasks, 1.0 / tasks, "float32")}
 
-    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
         remembered = dict(state)
         rate = self.beta / (state["updates"] + 1.0) ** self.beta_decay
         averages, _ = move_average(blocks, rate, state)
@@ -88,4 +89,7 @@ class MoCo(Aggregator):
         state["simplex"] = keep_absent(simplex, before, rows.present)
         keep_unless(tf.reduce_all(tf.math.is_finite(rows.norms)), state, remembered)
         gradient = combine(averages, simplex, rows)
-        return [tf.cast(part, block.dtype) for part, block in zip(gradient, blocks, strict=True)]
+        dtypes = [block.dtype for block in blocks]
+        return Answer(
+            [tf.cast(part, dtype) for part, dtype in zip(gradient, dtypes, strict=True)], simplex
+        )

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, check_parameters_only, check_range
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, check_range
 from tf_mtl.aggregators.compiled import compiled
 
 
@@ -37,11 +37,11 @@ class TrimmedMean(Aggregator):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "trim_number": self.trim_number}
 
-    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> list[Any]:
+    def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
         present = [tf.reduce_any(tf.not_equal(block, 0.0), axis=1) for block in blocks]
         here = tf.reduce_any(tf.stack(present), axis=0)
         trim = tf.constant(self.trim_number)
-        return [_trim(block, here, trim) for block in blocks]
+        return Answer([_trim(block, here, trim) for block in blocks])
 
 
 @compiled

@@ -11,6 +11,8 @@ from ..heads import BaseHead, FloatLabels, LabelRule, rule_for_loss
 from ..keras_internals import resolve_loss
 from ..losses import function_name
 from ..names import check_known
+from ..weightings import LossWeighting
+from ..weightings import get as get_weighting
 
 
 def losses_by_task(
@@ -85,6 +87,24 @@ def metrics_by_task(
     return resolved
 
 
+def loss_weighting(
+    loss_weights: Any, tasks: Sequence[str]
+) -> tuple[LossWeighting | None, dict[str, float]]:
+    """Returns what weighs the losses: a weighting that moves, and fixed weights by task.
+
+    Args:
+        loss_weights: As `static_weights` takes them, or a weighting: its name, config or itself.
+        tasks: The outputs of the model.
+
+    Raises:
+        ValueError: As `static_weights`, or for a name that is no weighting.
+    """
+    config = isinstance(loss_weights, Mapping) and "class_name" in loss_weights
+    if config or isinstance(loss_weights, (str, LossWeighting)):
+        return get_weighting(loss_weights), {}
+    return None, static_weights(loss_weights, tasks)
+
+
 def static_weights(loss_weights: Any, tasks: Sequence[str]) -> dict[str, float]:
     """Returns `{task: weight}` for the tasks whose loss is multiplied by a number.
 
@@ -104,8 +124,8 @@ def static_weights(loss_weights: Any, tasks: Sequence[str]) -> dict[str, float]:
     _refuse_list(loss_weights, "loss_weights", tasks)
     if not isinstance(loss_weights, Mapping):
         raise ValueError(
-            "Expected `loss_weights` as None or a dictionary {task: number}; weightings are not "
-            f"trained yet. Received: {loss_weights!r}."
+            "Expected `loss_weights` as None, a dictionary {task: number}, or a weighting: its "
+            f"name, config or an instance. Received: {loss_weights!r}."
         )
     check_known(loss_weights, tasks, "task in `loss_weights`:")
     for task, value in loss_weights.items():

@@ -9,6 +9,15 @@ import keras
 from ..names import unknown_name
 
 
+class EndOfEpoch(keras.callbacks.Callback):
+    """Tells the model's weighting that an epoch is over."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Closes an epoch of the methods that work by epochs."""
+        if self.model.weighting is not None:
+            self.model.weighting.epoch_end()
+
+
 class FirstBatch(keras.callbacks.Callback):
     """Looks at what only the first batch shows: wrong labels and misspelt monitors.
 

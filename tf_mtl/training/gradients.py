@@ -1,71 +1,143 @@
-"""One gradient for each task, and the step that an aggregator makes of them."""
+"""From one recorded step to the gradients of all variables: summed, exact, or at the features."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ..aggregators import Aggregator
+from ..aggregators import Aggregator, GramianAggregator
+from ..aggregators.gramian import Rows, combine, from_gramian, inner_products
+from .features import CutRun
 from .replicas import global_sum, num_replicas
 
 
-def combined_gradients(
-    tape: tf.GradientTape,
-    losses: Mapping[str, tf.Tensor | None],
-    extra: tf.Tensor | None,
-    variables: Mapping[str, Sequence[Any]],
-    aggregator: Aggregator,
-    scale: tf.Tensor,
-) -> list[tf.Tensor | None]:
-    """Returns the gradients of the trainable variables, those of shared ones aggregated.
+@dataclasses.dataclass(frozen=True)
+class RecordedStep:
+    """What a tape has seen of one step.
+
+    Attributes:
+        tape: Tape of the forward pass; persistent where several gradients are taken.
+        terms: The tasks' losses in order: this replica's share, weighted and times `scale`; None
+            for a task without labels in the data.
+        extra: Regularisation losses, this replica's share times `scale`, or None.
+        losses: `[T]` weighted losses of the global batch.
+        scale: What a loss is multiplied by for float16, a scalar.
+        variables: The trainable variables.
+        shared: Those that several tasks share.
+    """
+
+    tape: tf.GradientTape
+    terms: Sequence[tf.Tensor | None]
+    extra: tf.Tensor | None
+    losses: tf.Tensor
+    scale: tf.Tensor
+    variables: Sequence[Any]
+    shared: Sequence[Any]
+
+    @property
+    def sources(self) -> list[Any]:
+        """The variables as the tape knows them."""
+        return [variable.value for variable in self.variables]
+
+    def is_shared(self) -> list[bool]:
+        """Returns for each variable whether several tasks share it."""
+        identities = {id(variable) for variable in self.shared}
+        return [id(variable) in identities for variable in self.variables]
+
+
+class Gradients(NamedTuple):
+    """The gradients of a step, times the loss scale.
+
+    Attributes:
+        values: One for each variable, None where nothing depends on it.
+        weights: `[T]` weights of the tasks' gradients, if they were weighed.
+        rows: Norms and cosines of the tasks' gradients, if they were looked at.
+        combined: Whether the tasks' gradients were combined, not only summed.
+    """
+
+    values: list[tf.Tensor | None]
+    weights: tf.Tensor | None = None
+    rows: Rows | None = None
+    combined: bool = True
+
+
+def summed(step: RecordedStep) -> Gradients:
+    """Returns the gradients of the sum of all losses, as Keras takes them."""
+    terms = [term for term in (*step.terms, step.extra) if term is not None]
+    return Gradients(step.tape.gradient(terms, step.sources), combined=False)
+
+
+def exact(step: RecordedStep, aggregator: Aggregator) -> Gradients:
+    """Returns gradients of which the shared variables' are aggregated: T backward passes.
 
     Each task's gradient is summed over the replicas before they are combined, so that all
     replicas take the step of one; the optimizer sums once more, hence the division.
-
-    Args:
-        tape: Persistent tape of the forward pass.
-        losses: `{task: loss}` of all tasks in order: this replica's share, weighted and times
-            `scale`; None for a task without labels in the data.
-        extra: Regularisation losses times `scale`, added once after aggregation; or None.
-        variables: "shared" and "own": trainable variables.
-        aggregator: Combines the rows of the Jacobian.
-        scale: What a loss is multiplied by for float16, a scalar.
-
-    Returns:
-        Gradients of the shared, then of the own variables, times `scale`.
     """
-    shared, own = list(variables["shared"]), list(variables["own"])
-    sources = [variable.value for variable in (*shared, *own)]
-    rows = []
-    of_own: list[tf.Tensor | None] = [None] * len(own)
-    for loss in losses.values():
-        gradients: list[Any] = [None] * len(sources)
-        if loss is not None:
-            gradients = tape.gradient(loss, sources)
-        rows.append(gradients[: len(shared)])
-        of_own = [_sum(a, b) for a, b in zip(of_own, gradients[len(shared) :], strict=True)]
-    blocks = [
-        tf.stack([_flat(row[i], variable) for row in rows]) for i, variable in enumerate(shared)
-    ]
-    blocks = [global_sum(block) / tf.cast(scale, block.dtype) for block in blocks]
-    values = [
-        tf.zeros([]) if loss is None else tf.cast(loss, "float32") for loss in losses.values()
-    ]
-    global_losses = global_sum(tf.stack(values)) / scale
-    combined = aggregator.aggregate(blocks, global_losses, layers=layer_numbers(shared))
-    factor = scale / num_replicas()
-    of_shared: list[tf.Tensor | None] = [
+    is_shared = step.is_shared()
+    shared = [each for each, several in zip(step.variables, is_shared, strict=True) if several]
+    layers = layer_numbers(shared)
+    # The replicas have to meet in every step: they cannot skip a sum.
+    sparing = isinstance(aggregator, GramianAggregator) and aggregator.every != 1
+    if sparing and aggregator.groups == "all" and num_replicas() == 1:
+        (combined, others), weights = aggregator.spare(
+            lambda: _jacobian(step, is_shared),
+            lambda weights: _combination(step, weights, is_shared),
+            step.losses,
+        )
+        rows = None
+    else:
+        blocks, others = _jacobian(step, is_shared)
+        combined, weights, rows = aggregator.answer(blocks, step.losses, layers=layers)
+    factor = step.scale / num_replicas()
+    of_shared = iter(
         tf.reshape(gradient * tf.cast(factor, gradient.dtype), variable.shape)
         for gradient, variable in zip(combined, shared, strict=True)
+    )
+    of_others = iter(others)
+    values = [next(of_shared) if several else next(of_others) for several in is_shared]
+    return Gradients(_with_extra(values, step), weights, rows)
+
+
+def at_features(step: RecordedStep, aggregator: GramianAggregator, cut: CutRun) -> Gradients:
+    """Returns gradients combined at the shared features: one backward pass through the trunk.
+
+    The weights come from the Gramian of the tasks' gradients at the features, a sum over the
+    examples and so over the replicas. They weigh the gradients of all that tasks share.
+    """
+    number = len(cut.copies)
+    found = [
+        [None] * (number + len(step.variables))
+        if term is None
+        else step.tape.gradient(term, [*cut.copies, *step.sources])
+        for term in step.terms
     ]
-    gradients = [*of_shared, *of_own]
-    if extra is not None:
-        more = tape.gradient(extra, sources)
-        gradients = [_sum(a, b) for a, b in zip(gradients, more, strict=True)]
-    return gradients
+    blocks = [
+        tf.stack([_row(row[i], copy, tf.size(copy)) for row in found])
+        for i, copy in enumerate(cut.copies)
+    ]
+    gramian, precision = inner_products(blocks)
+    gramian = global_sum(gramian) / tf.cast(step.scale, gramian.dtype) ** 2
+    weights = aggregator.weights(gramian, step.losses, precision)
+    seeds = [
+        tf.reshape(seed, tf.shape(copy))
+        for seed, copy in zip(combine(blocks, weights), cut.copies, strict=True)
+    ]
+    values = []
+    for i, several in enumerate(step.is_shared(), start=number):
+        factors = tf.unstack(weights) if several else [None] * len(found)
+        parts = [_times(row[i], factor) for row, factor in zip(found, factors, strict=True)]
+        values.append(_sum(*parts))
+    if step.extra is not None:
+        more = step.tape.gradient(step.extra, [*cut.copies, *step.sources])
+        seeds = [_sum(seed, part) for seed, part in zip(seeds, more[:number], strict=True)]
+        values = [_sum(value, part) for value, part in zip(values, more[number:], strict=True)]
+    through = step.tape.gradient(cut.features, step.sources, output_gradients=seeds)
+    values = [_sum(value, part) for value, part in zip(values, through, strict=True)]
+    return Gradients(values, weights, from_gramian(gramian, precision))
 
 
 def layer_numbers(variables: Sequence[Any]) -> list[int]:
@@ -87,14 +159,74 @@ def jacobian_shapes(variables: Sequence[Any], tasks: int, groups: str) -> list[A
     ]
 
 
-def _flat(gradient: Any, variable: Any) -> tf.Tensor:
+def _jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+    """Returns the blocks `[T, n_i]` of the shared variables and the gradients of the others."""
+    rows = [
+        [None] * len(step.variables) if term is None else step.tape.gradient(term, step.sources)
+        for term in step.terms
+    ]
+    blocks, others = [], []
+    for i, (variable, several) in enumerate(zip(step.variables, is_shared, strict=True)):
+        column = [row[i] for row in rows]
+        if several:
+            block = tf.stack([_row(part, variable, math.prod(variable.shape)) for part in column])
+            blocks.append(global_sum(block) / tf.cast(step.scale, block.dtype))
+        else:
+            others.append(_sum(*column))
+    return blocks, others
+
+
+def _combination(
+    step: RecordedStep, weights: tf.Tensor, is_shared: Sequence[bool]
+) -> tuple[list[Any], list[Any]]:
+    """Returns the same for given weights, at the price of one backward pass."""
+    pairs = [
+        (term, tf.cast(weight, term.dtype))
+        for term, weight in zip(step.terms, tf.unstack(weights), strict=True)
+        if term is not None
+    ]
+    terms = [term for term, _ in pairs]
+
+    def gradient(chosen: Callable[[bool], bool], seeds: list[Any]) -> list[Any]:
+        places = [i for i, several in enumerate(is_shared) if chosen(several)]
+        sources = [step.sources[i] for i in places]
+        return step.tape.gradient(terms, sources, output_gradients=seeds)
+
+    combined = [
+        _row(part, variable, math.prod(variable.shape))
+        for part, variable in zip(
+            gradient(lambda several: several, [weight for _, weight in pairs]),
+            [each for each, several in zip(step.variables, is_shared, strict=True) if several],
+            strict=True,
+        )
+    ]
+    others = gradient(lambda several: not several, [tf.ones_like(weight) for _, weight in pairs])
+    return [part / tf.cast(step.scale, part.dtype) for part in combined], others
+
+
+def _with_extra(values: list[Any], step: RecordedStep) -> list[Any]:
+    if step.extra is None:
+        return values
+    more = step.tape.gradient(step.extra, step.sources)
+    return [_sum(value, part) for value, part in zip(values, more, strict=True)]
+
+
+def _row(gradient: Any, like: Any, size: Any) -> tf.Tensor:
     """Returns a gradient as a row; zeros where the task does not reach the variable."""
     if gradient is None:
-        return tf.zeros([math.prod(variable.shape)], variable.dtype)
-    return tf.reshape(tf.convert_to_tensor(gradient), [-1])
+        return tf.zeros([size], like.dtype)
+    return tf.reshape(tf.convert_to_tensor(gradient), [size])
 
 
-def _sum(first: Any, second: Any) -> Any:
-    if first is None or second is None:
-        return first if second is None else second
-    return tf.convert_to_tensor(first) + tf.convert_to_tensor(second)
+def _times(gradient: Any, factor: Any) -> Any:
+    if gradient is None or factor is None:
+        return gradient
+    gradient = tf.convert_to_tensor(gradient)
+    return gradient * tf.cast(factor, gradient.dtype)
+
+
+def _sum(*parts: Any) -> Any:
+    present = [part for part in parts if part is not None]
+    if len(present) < 2:
+        return present[0] if present else None
+    return tf.add_n([tf.convert_to_tensor(part) for part in present])

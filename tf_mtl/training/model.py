@@ -13,14 +13,13 @@ import tensorflow as tf
 from ..aggregators import Aggregator
 from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
-from ..keras_internals import untracked
+from ..keras_internals import flat_inputs, untracked
 from ..names import check_task_names
-from .arguments import is_auto, losses_by_task, metrics_by_task, rules_by_task, static_weights
-from .callbacks import FirstBatch
+from ..weightings import LossWeighting
+from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
+from .balanced_step import BalancedStep
+from .callbacks import EndOfEpoch, FirstBatch
 from .checks import check_arrays, check_in_graph, complete_weights, wrong_label
-from .gradients import combined_gradients, jacobian_shapes
-from .replicas import num_replicas
-from .sharing import shared_variables
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
 
@@ -51,7 +50,9 @@ class MultiTaskModel(keras.Model):
     """
 
     label_rules: dict[str, LabelRule] = {}
+    weighting: LossWeighting | None = None
     aggregator: Aggregator | None = None
+    _balanced_step: BalancedStep | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         outputs = kwargs.get("outputs", args[1] if len(args) > 1 else None)
@@ -97,13 +98,19 @@ class MultiTaskModel(keras.Model):
             optimizer: As in `keras.Model.compile`.
             loss: "auto" takes the losses from the heads; or `{task: loss}`. A task without
                 an entry is not trained.
-            loss_weights: None, or `{task: number}` for any of the tasks.
+            loss_weights: None; or `{task: number}` for any of the tasks; or what weighs the
+                losses anew in each step: a name ("uncertainty"), a config, or an instance of
+                `tf_mtl.weightings.LossWeighting`. What it learns is trained by the optimizer.
             metrics: "auto" takes the metrics from the heads; or `{task: metrics}`, or None.
             weighted_metrics: `{task: metrics}`, evaluated with sample weights.
             aggregator: None (the gradients are summed, as in Keras), or what combines the tasks'
                 gradients of the shared variables: a name ("upgrad"), a config, or an instance of
                 `tf_mtl.aggregators.Aggregator`.
             **kwargs: Everything else that `keras.Model.compile` takes.
+
+        With a weighting or an aggregator, the training logs have `{task}_weight`, the weight of
+        each task in the last step. `loss` is the weighted sum; in evaluation it is the plain sum
+        where the weighting changes as training goes on, so that epochs can be compared.
 
         Raises:
             ValueError: For a list where names are needed, or a name that is not a task.
@@ -114,7 +121,8 @@ class MultiTaskModel(keras.Model):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
-        object.__setattr__(self, "aggregator", None)
+        for name in ("weighting", "aggregator", "_balanced_step"):
+            object.__setattr__(self, name, None)
         if not self.tasks:
             if aggregator is not None:
                 raise ValueError(
@@ -125,26 +133,43 @@ class MultiTaskModel(keras.Model):
             super().compile(optimizer, **plain, **kwargs)
             return
         losses = losses_by_task(loss, self.tasks, self.heads)
-        weights = static_weights(loss_weights, self.tasks)
+        weighting, weights = loss_weighting(loss_weights, self.tasks)
         rules = rules_by_task(losses, self.task_outputs, self.heads)
         self.label_rules = {task: rules[task] for task in self.tasks if task in losses}
         by_task = metrics_by_task(metrics, self.tasks, self.heads)
         weighted = metrics_by_task(weighted_metrics, self.tasks, {}, "weighted_metrics")
+        if weighting is not None:
+            arguments["loss_weights"] = weighting
         if aggregator is not None:
-            aggregator = self._built_aggregator(aggregator, losses)
-            arguments["aggregator"] = aggregator
+            arguments["aggregator"] = aggregator = get_aggregator(aggregator)
         super().compile(optimizer, loss=losses or None, **kwargs)
-        # Not tracked: a layer assigned here would stay among the model's layers for ever.
-        object.__setattr__(self, "aggregator", aggregator)
         # The optimizer as it is: a reloaded model does not know that its policy was mixed_float16.
         self._compile_config.config.update(arguments, optimizer=self.optimizer)
         with self.distribute_strategy.scope():
             self._unchecked = tf.Variable(False, trainable=False, name="unchecked")
             if losses:
                 task_losses = {task: TaskLoss(value, rules[task]) for task, value in losses.items()}
-                self._compile_loss = TaskLosses(task_losses, weights, self.tasks)
+                self._compile_loss = TaskLosses(task_losses, weights, self.tasks, weighting)
             if by_task or weighted:
                 self._compile_metrics = TaskMetrics(by_task, weighted, rules, sorted(self.tasks))
+            if losses and (weighting is not None or aggregator is not None):
+                self._balance(weighting, aggregator)
+
+    def _balance(self, weighting: LossWeighting | None, aggregator: Aggregator | None) -> None:
+        """Lets training steps be balanced; what the weighting learns goes to the optimizer."""
+        step = BalancedStep(self, self._compile_loss, weighting, aggregator)
+        # Not tracked: a layer assigned here would stay among the model's layers for ever.
+        object.__setattr__(self, "weighting", weighting)
+        object.__setattr__(self, "aggregator", aggregator)
+        object.__setattr__(self, "_balanced_step", step)
+        if weighting is not None and weighting.trainable_variables:
+            if self.optimizer.built:
+                raise ValueError(
+                    f"{type(weighting).__name__} has variables that the optimizer trains, but "
+                    "this optimizer was built for other variables already. Compile with a new "
+                    "optimizer."
+                )
+            self.optimizer.build(step.trainable_variables)
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Trains the model: the arguments, the logs and the result are those of `keras.Model.fit`.
@@ -169,11 +194,12 @@ class MultiTaskModel(keras.Model):
         callbacks = given.get("callbacks")
         watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
         has_validation = validation is not None or bool(given.get("validation_split"))
-        first_batch = FirstBatch(watched, has_validation)
+        own = [EndOfEpoch(), FirstBatch(watched, has_validation)]
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(first_batch)
+            for callback in own:
+                callbacks.append(callback)
         else:
-            given["callbacks"] = [first_batch, *watched]
+            given["callbacks"] = [*own, *watched]  # a checkpoint comes after the end of an epoch
         try:
             return super().fit(**given)
         except tf.errors.OpError as error:
@@ -220,9 +246,33 @@ class MultiTaskModel(keras.Model):
         training: bool = True,
     ) -> Any:
         """Returns the total loss, as `keras.Model.compute_loss` does."""
-        if training and isinstance(y, Mapping) and not self.jit_compile and self.label_rules:
-            y = check_in_graph(self, y, self._unchecked)
+        if training:
+            y = self.checked_labels(y)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def checked_labels(self, y: Any) -> Any:
+        """Returns the labels of a training batch, after a look at their values if it is due."""
+        if not isinstance(y, Mapping) or self.jit_compile or not self.label_rules:
+            return y
+        return check_in_graph(self, y, self._unchecked)
+
+    def show_loss(self, loss: tf.Tensor, x: Any) -> None:
+        """Adds the loss of a batch to the displayed mean."""
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(keras.tree.flatten(x)[0])[0])
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None, **kwargs: Any) -> Any:
+        """Returns the outputs, as a functional Keras model does.
+
+        Args:
+            inputs: As the model was built for.
+            training: Whether layers behave as in training.
+            mask: As in Keras.
+            **kwargs: `cut`, what takes the shared features of this run; the rest as in Keras.
+        """
+        cut = kwargs.pop("cut", None)
+        if cut is not None:
+            return cut(flat_inputs(self, inputs))
+        return super().call(inputs, training=training, mask=mask, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Takes one step, as `keras.Model.train_step` does, or the aggregator's.
@@ -232,62 +282,9 @@ class MultiTaskModel(keras.Model):
         with warnings.catch_warnings():
             if self._absent_tasks(keras.utils.unpack_x_y_sample_weight(data)[1]):
                 warnings.filterwarnings("ignore", "Gradients do not exist")
-            if self.aggregator is not None:
-                return self._aggregated_step(data, self.aggregator)
+            if self._balanced_step is not None:
+                return self._balanced_step(data)
             return super().train_step(data)
-
-    def _built_aggregator(self, identifier: Any, losses: Mapping[str, Any]) -> Aggregator:
-        aggregator = get_aggregator(identifier)
-        if aggregator.wrt != "parameters":
-            raise ValueError(
-                f"MultiTaskModel takes wrt='parameters' only so far. Received: {aggregator.wrt!r}."
-            )
-        shared = shared_variables(self)
-        if not shared:
-            raise ValueError(
-                "An aggregator combines gradients of variables that several tasks share, but no "
-                "trainable variable is on the path to more than one output."
-            )
-        with self.distribute_strategy.scope():
-            aggregator.build(jacobian_shapes(shared, len(losses), aggregator.groups))
-        return aggregator
-
-    def _aggregated_step(self, data: Any, aggregator: Aggregator) -> dict[str, Any]:
-        """Takes a step in the direction that the aggregator makes of the tasks' gradients."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        scale = self.optimizer.scale_loss(tf.ones([]))
-        with tf.GradientTape(persistent=True) as tape:
-            y_pred = self(x, training=True)
-            losses = self._task_losses(y, y_pred, sample_weight)
-            scaled = {task: None if loss is None else loss * scale for task, loss in losses.items()}
-            extra = tf.add_n([tf.reduce_sum(loss) for loss in self.losses]) if self.losses else None
-            scaled_extra = None if extra is None else extra * scale
-        total = sum(loss for loss in (*losses.values(), extra) if loss is not None)
-        self._loss_tracker.update_state(
-            total * num_replicas(), sample_weight=tf.shape(keras.tree.flatten(x)[0])[0]
-        )
-        shared = shared_variables(self)
-        identities = {id(variable) for variable in shared}
-        own = [each for each in self.trainable_variables if id(each) not in identities]
-        gradients = combined_gradients(
-            tape, scaled, scaled_extra, {"shared": shared, "own": own}, aggregator, scale
-        )
-        by_variable = dict(zip(map(id, (*shared, *own)), gradients, strict=True))
-        self.optimizer.apply_gradients(
-            [(by_variable[id(variable)], variable) for variable in self.trainable_variables]
-        )
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def _task_losses(self, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, Any]:
-        """Returns `{task: weighted loss}`, None for a task without labels in the data."""
-        if isinstance(y, Mapping) and not self.jit_compile:
-            y = check_in_graph(self, y, self._unchecked)
-        values = self._compile_loss.task_values(y, y_pred, sample_weight)
-        weights = self._compile_loss.loss_weights
-        return {
-            task: values[task] * weights.get(task, 1.0) if task in values else None
-            for task in self._compile_loss.losses
-        }
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -321,7 +318,7 @@ class MultiTaskModel(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles a loaded model as it was compiled before it was saved."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
+        if self.optimizer is not None and self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
 

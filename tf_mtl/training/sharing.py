@@ -1,7 +1,8 @@
-"""Which variables tasks share: those on the path to more than one output. Found, not declared."""
+"""What tasks share: all that is on the path to more than one output. Found, not declared."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -24,7 +25,7 @@ def variables_by_task(model: MultiTaskModel) -> dict[str, list[Any]]:
     return {
         task: [
             variable
-            for operation in _operations_before(output)
+            for operation in _unique(node.operation for node in nodes_before([output], inside=True))
             if isinstance(operation, keras.layers.Layer)
             for variable in operation.trainable_variables
         ]
@@ -32,26 +33,52 @@ def variables_by_task(model: MultiTaskModel) -> dict[str, list[Any]]:
     }
 
 
-def shared_variables(model: MultiTaskModel) -> list[Any]:
-    """Returns the trainable variables on the path to more than one output, in the model's order."""
-    by_task = [{id(variable) for variable in found} for found in variables_by_task(model).values()]
+def shared_variables(model: MultiTaskModel, tasks: Iterable[str] | None = None) -> list[Any]:
+    """Returns the trainable variables on the path to more than one task, in the model's order.
+
+    Args:
+        model: Multi-task model.
+        tasks: The tasks that count, by default all outputs.
+    """
+    by_task = variables_by_task(model)
+    counted = by_task if tasks is None else {task: by_task[task] for task in tasks}
+    found = [{id(variable) for variable in variables} for variables in counted.values()]
     return [
         variable
         for variable in model.trainable_variables
-        if sum(id(variable) in found for found in by_task) > 1
+        if sum(id(variable) in variables for variables in found) > 1
     ]
 
 
-def _operations_before(output: keras.KerasTensor) -> list[Any]:
-    """Returns the operations that a Keras tensor is computed by, each once."""
+def nodes_before(outputs: Sequence[keras.KerasTensor], inside: bool = False) -> list[Any]:
+    """Returns the nodes of the graph that compute Keras tensors, each once.
+
+    Args:
+        outputs: Where to start from.
+        inside: Instead of a functional model used as a layer, the nodes within it that compute
+            the outputs asked for: the parts of a network with several outputs are not all shared.
+    """
     found: dict[int, Any] = {}
-    seen: set[tuple[int, int]] = set()
-    waiting = [output]
+    seen: set[int] = set()
+    waiting = list(outputs)
     while waiting:
-        operation, node_index, _ = waiting.pop()._keras_history
-        if (id(operation), node_index) in seen:
+        tensor = waiting.pop()
+        if id(tensor) in seen:
             continue
-        seen.add((id(operation), node_index))
-        found[id(operation)] = operation
-        waiting.extend(operation._inbound_nodes[node_index].input_tensors)
+        seen.add(id(tensor))
+        operation, node_index, tensor_index = tensor._keras_history
+        node = operation._inbound_nodes[node_index]
+        if inside and _is_functional(operation):
+            waiting.append(keras.tree.flatten(operation.outputs)[tensor_index])
+        else:
+            found[id(node)] = node
+        waiting.extend(node.input_tensors)
     return list(found.values())
+
+
+def _is_functional(operation: Any) -> bool:
+    return isinstance(operation, keras.Model) and bool(getattr(operation, "outputs", None))
+
+
+def _unique(operations: Iterable[Any]) -> list[Any]:
+    return list({id(operation): operation for operation in operations}.values())

@@ -16,7 +16,8 @@ from ..heads import LabelRule
 from ..keras_internals import keras_mask, resolve_loss
 from ..losses import averages_last_axis
 from ..names import check_known
-from .labelled import both, count, fit_rank, fit_weight_rank
+from ..weightings import LossWeighting
+from .labelled import both, count, fit_rank, fit_weight_rank, has_elements
 from .replicas import global_sum, num_replicas
 
 
@@ -36,6 +37,11 @@ class LossTerms(NamedTuple):
     labelled: tf.Tensor | None
     size: tf.Tensor
     scope: str = ""
+
+    @property
+    def present(self) -> tf.Tensor | bool:
+        """Whether the global batch has a label of this task: a scalar bool."""
+        return True if self.labelled is None else self.labelled > 0
 
     def value(self) -> tf.Tensor:
         """Returns this replica's share of the loss of the global batch."""
@@ -65,7 +71,8 @@ class TaskLoss:
         Args:
             y_true: Labels `[B, ...]`, missing ones as the label rule says.
             y_pred: Output `[B, ...]` of the task.
-            sample_weight: `[B]`, or of the shape of the unreduced loss, or None. 0 is missing.
+            sample_weight: `[B]`, or of the shape of the unreduced loss or of the labels, or None.
+                0 is missing.
         """
         labels, labelled = self.rule.encode(tf.convert_to_tensor(y_true))
         if labelled is not None and tf.executing_eagerly() and bool(tf.reduce_all(labelled)):
@@ -86,14 +93,14 @@ class TaskLoss:
         values = tf.convert_to_tensor(self.unreduced(labels, y_pred))
         if values.shape.rank == 0:
             return self._terms_of_scalar(values, labels, y_pred, labelled, sample_weight)
-        if labelled is not None:
-            values, labelled = self._entries(values, labels, y_pred, labelled)
+        weight = None if sample_weight is None else tf.cast(sample_weight, values.dtype)
+        if labelled is not None or weight is not None:
+            values, labelled, weight = self._entries(values, labels, y_pred, labelled, weight)
         for mask_of_layer in (mask, keras_mask(values)):
             if mask_of_layer is not None:
                 labelled = both(labelled, fit_rank(tf.cast(mask_of_layer, tf.bool), values))
-        weight = None
-        if sample_weight is not None:
-            weight = fit_weight_rank(tf.cast(sample_weight, values.dtype), values)
+        if weight is not None:
+            weight = fit_weight_rank(weight, values)
             labelled = both(labelled, weight != 0)
         if labelled is not None:
             share = tf.cast(labelled, values.dtype)
@@ -103,20 +110,37 @@ class TaskLoss:
         return self._reduce(values, weight, labelled)
 
     def _entries(
-        self, values: tf.Tensor, labels: tf.Tensor, y_pred: tf.Tensor, labelled: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the unreduced loss and which of its entries are labelled.
+        self,
+        values: tf.Tensor,
+        labels: tf.Tensor,
+        y_pred: tf.Tensor,
+        labelled: tf.Tensor | None,
+        weight: tf.Tensor | None,
+    ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]:
+        """Returns the unreduced loss, which of its entries are labelled, and their weights.
 
         A row of several dimensions of which some are missing has the mean loss of the others.
+        Where the dimensions have weights of their own, the row has the mean of weight times loss.
         """
-        several = labelled.shape.rank == values.shape.rank + 1 and labelled.shape[-1] != 1
-        if not (several and averages_last_axis(self.loss)):
-            return values, fit_rank(labelled, values)
+        rows = None if labelled is None else fit_rank(labelled, values)
+        if not averages_last_axis(self.loss):
+            return values, rows, weight
+        by_element = weight is not None and has_elements(weight, values)
+        if by_element:
+            labelled = both(labelled, tf.broadcast_to(weight != 0, tf.shape(labels)))
+        if labelled is None or not has_elements(labelled, values):
+            return values, rows, weight
         share = tf.cast(labelled, values.dtype)
-        single = self.unreduced(labels[..., None], y_pred[..., None]) * share
-        mean = tf.math.divide_no_nan(tf.reduce_sum(single, -1), tf.reduce_sum(share, -1))
-        values = tf.where(tf.reduce_all(labelled, axis=-1), values, mean)
-        return values, tf.reduce_any(labelled, axis=-1)
+        single = self.unreduced(labels[..., None], y_pred[..., None])
+        if by_element:
+            share = share * weight
+            weight = tf.math.divide_no_nan(
+                tf.reduce_sum(share, -1), tf.cast(tf.math.count_nonzero(labelled, -1), share.dtype)
+            )
+        mean = tf.math.divide_no_nan(tf.reduce_sum(single * share, -1), tf.reduce_sum(share, -1))
+        if not by_element:
+            mean = tf.where(tf.reduce_all(labelled, axis=-1), values, mean)
+        return mean, tf.reduce_any(labelled, axis=-1), weight
 
     def _reduce(
         self, values: tf.Tensor, weight: tf.Tensor | None, labelled: tf.Tensor | None
@@ -174,6 +198,7 @@ class TaskLosses:
         losses: `{task: TaskLoss}` in the order in which the losses are summed.
         loss_weights: `{task: float}` for any of the tasks; the others have weight 1.
         tasks: All outputs of the model, those without a loss included.
+        weighting: What weighs the losses instead of fixed weights, or None.
     """
 
     built = True  # Keras need not infer shapes for it
@@ -183,10 +208,13 @@ class TaskLosses:
         losses: Mapping[str, TaskLoss],
         loss_weights: Mapping[str, float],
         tasks: Sequence[str],
+        weighting: LossWeighting | None = None,
     ) -> None:
+        self.weighting = weighting
         self.losses = dict(losses)
         self.loss_weights = dict(loss_weights)
         self.tasks = list(tasks)
+        self.order = [task for task in tasks if task in losses]  # of vectors over the tasks
         self.trackers = (
             {task: keras.metrics.Mean(name=f"{task}_loss") for task in losses}
             if len(losses) > 1
@@ -207,12 +235,36 @@ class TaskLosses:
         """Returns the weighted sum of the tasks' losses, this replica's share of it."""
         # The scopes are those of Keras: TensorFlow sums the terms in the order of their names.
         with tf.name_scope("compile_loss"):
+            if self.weighting is not None and not self.weighting.moves:
+                return self._weigh(self.task_terms(y_true, y_pred, sample_weight), self.weighting)
             values = self.task_values(y_true, y_pred, sample_weight)
             weighted = [
                 value * self.loss_weights[task] if task in self.loss_weights else value
                 for task, value in values.items()
             ]
             return sum(weighted) if weighted else None
+
+    def _weigh(
+        self, terms: Mapping[str, tuple[tf.Tensor, tf.Tensor | bool]], weighting: LossWeighting
+    ) -> tf.Tensor:
+        """Returns this replica's share of what a weighting makes of the global losses."""
+        losses, present = self.global_losses(terms)
+        return tf.reduce_sum(weighting(losses, present)) / num_replicas()
+
+    def global_losses(
+        self, terms: Mapping[str, tuple[tf.Tensor, tf.Tensor | bool]]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the losses `[T]` of the global batch, and which tasks have a label in it.
+
+        Args:
+            terms: `{task: (this replica's share of the loss, whether it has a label)}`.
+        """
+        shares = [
+            tf.cast(tf.reduce_sum(terms[task][0]), "float32") if task in terms else tf.zeros([])
+            for task in self.order
+        ]
+        present = [terms[task][1] if task in terms else False for task in self.order]
+        return global_sum(tf.stack(shares)), tf.stack(present)
 
     def task_values(
         self, y_true: Any, y_pred: Mapping[str, Any], sample_weight: Any = None
@@ -221,6 +273,14 @@ class TaskLosses:
 
         The sum over the replicas is the loss of the global batch. The displayed losses are
         updated.
+        """
+        terms = self.task_terms(y_true, y_pred, sample_weight)
+        return {task: value for task, (value, _) in terms.items()}
+
+    def task_terms(
+        self, y_true: Any, y_pred: Mapping[str, Any], sample_weight: Any = None
+    ) -> dict[str, tuple[tf.Tensor, tf.Tensor | bool]]:
+        """Returns the same together with whether the global batch has a label of the task.
 
         Args:
             y_true: `{task: labels}` for any of the tasks.
@@ -241,7 +301,7 @@ class TaskLosses:
         for task in (task for task in values if task in self.trackers):
             with tf.name_scope("displayed"):
                 self._track(task, values[task], terms[task], outputs[task].shape[0])
-        return values
+        return {task: (value, terms[task].present) for task, value in values.items()}
 
     def _track(self, task: str, value: tf.Tensor, term: LossTerms, batch: int | None) -> None:
         """Shows the mean loss of an epoch; batches count by the share of labels they have."""

@@ -83,6 +83,11 @@ class LossWeighting(keras.layers.Layer, abc.ABC):
                 moves = tasks.present & finite if value.shape.rank else tf.constant(True)
                 self._state[key].assign(tf.where(moves, value, before[key]))
 
+    @property
+    def moves(self) -> bool:
+        """Whether the weighted losses depend on what has been learned or remembered so far."""
+        return bool(self.weights)
+
     def epoch_end(self) -> None:
         """Lets a method that works by epochs close one."""
         if self.built:

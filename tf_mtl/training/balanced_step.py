@@ -1,0 +1,149 @@
+"""A training step that balances the tasks: by their losses, by their gradients, or by both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from ..aggregators import Aggregator, GramianAggregator
+from ..weightings import LossWeighting
+from .features import FeatureCut
+from .gradients import Gradients, RecordedStep, at_features, exact, jacobian_shapes, summed
+from .records import Records
+from .replicas import global_sum, num_replicas
+from .sharing import shared_variables
+from .task_losses import TaskLosses
+
+if TYPE_CHECKING:
+    from .model import MultiTaskModel
+
+
+class BalancedStep:
+    """Takes training steps with a loss weighting, an aggregator, or both.
+
+    A weighting is a function of the T losses of the global batch, of which each replica holds a
+    share. Its derivative weighs the shares, and the sum of these is what is differentiated.
+
+    Args:
+        model: Multi-task model; variables are made under its strategy.
+        task_losses: The losses of its tasks, with their fixed weights.
+        weighting: Weighs the losses before differentiation, or None.
+        aggregator: Combines the gradients of the shared variables, or None.
+
+    Raises:
+        ValueError: If an aggregator finds nothing that tasks share, or a method was built for
+            another number of tasks.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        task_losses: TaskLosses,
+        weighting: LossWeighting | None,
+        aggregator: Aggregator | None,
+    ) -> None:
+        self.model = model
+        self.task_losses = task_losses
+        self.weighting = weighting
+        self.aggregator = aggregator
+        self.tasks = task_losses.order
+        self.cut: FeatureCut | None = None
+        if weighting is not None:
+            weighting.build(len(self.tasks))
+        if aggregator is not None:
+            self._build(aggregator)
+        self.records = Records(self.tasks)
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """What the model's optimizer trains: the model's variables, then the weighting's."""
+        more = [] if self.weighting is None else self.weighting.trainable_variables
+        return [*self.model.trainable_variables, *more]
+
+    def __call__(self, data: Any) -> dict[str, Any]:
+        """Takes a step and returns the logs, as `keras.Model.train_step` does."""
+        model, optimizer = self.model, self.model.optimizer
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        scale = optimizer.scale_loss(tf.ones([]))
+        with tf.GradientTape(persistent=self.aggregator is not None) as tape:
+            cut = None if self.cut is None else self.cut.start(tape)
+            y_pred = model(x, training=True, **({} if cut is None else {"cut": cut}))
+            terms = self.task_losses.task_terms(model.checked_labels(y), y_pred, sample_weight)
+            with tape.stop_recording():
+                losses, present = self.task_losses.global_losses(terms)
+                weights, total, of_weighting = self._weigh(losses, present)
+            scaled = [
+                tf.reduce_sum(terms[task][0]) * tf.cast(weight * scale, terms[task][0].dtype)
+                if task in terms
+                else None
+                for task, weight in zip(self.tasks, tf.unstack(weights), strict=True)
+            ]
+            extra = _regularization(model)
+            scaled_extra = None if extra is None else extra * tf.cast(scale, extra.dtype)
+        model.show_loss(
+            total if extra is None else total + tf.cast(global_sum(extra), "float32"), x
+        )
+        variables = model.trainable_variables
+        shared = shared_variables(model, self.tasks)
+        gradients = self._gradients(
+            RecordedStep(tape, scaled, scaled_extra, losses * weights, scale, variables, shared),
+            cut,
+        )
+        factor = scale / num_replicas()  # every replica has the same gradient, and they are summed
+        values = [*gradients.values, *(gradient * factor for gradient in of_weighting)]
+        optimizer.apply_gradients(list(zip(values, self.trainable_variables, strict=True)))
+        if self.weighting is not None:
+            self.weighting.update(losses, present)
+        logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        return {**logs, **self.records.write(weights, gradients)}
+
+    def _build(self, aggregator: Aggregator) -> None:
+        shared = shared_variables(self.model, self.tasks)
+        if not shared:
+            raise ValueError(
+                "An aggregator combines gradients of variables that several tasks share, but no "
+                "trainable variable is on the path to more than one task."
+            )
+        if aggregator.wrt == "parameters":
+            aggregator.build(jacobian_shapes(shared, len(self.tasks), aggregator.groups))
+            return
+        if aggregator.groups == "layer":
+            raise ValueError(
+                "groups='layer' groups gradients of parameters, but wrt='features' looks at the "
+                "shared features only. Use wrt='parameters', or groups='all'."
+            )
+        self.cut = FeatureCut(self.model, self.tasks)
+        aggregator.build((len(self.tasks), None))
+
+    def _gradients(self, step: RecordedStep, cut: Any) -> Gradients:
+        if self.aggregator is None:
+            return summed(step)
+        if cut is not None and isinstance(self.aggregator, GramianAggregator):
+            return at_features(step, self.aggregator, cut)
+        return exact(step, self.aggregator)
+
+    def _weigh(
+        self, losses: tf.Tensor, present: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Returns weights `[T]`, the weighted loss, and its gradients by what is learned."""
+        if self.weighting is None:
+            fixed = self.task_losses.loss_weights
+            weights = tf.stack([tf.cast(fixed.get(task, 1.0), "float32") for task in self.tasks])
+            return weights, tf.reduce_sum(weights * losses), []
+        trained = [variable.value for variable in self.weighting.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(losses)
+            total = tf.reduce_sum(self.weighting(losses, present))
+        weights, *of_weighting = tape.gradient(
+            total, [losses, *trained], unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return weights, total, of_weighting
+
+
+def _regularization(model: keras.Model) -> tf.Tensor | None:
+    """Returns this replica's share of the regularisation losses, or None if there are none."""
+    if not model.losses:
+        return None
+    return tf.add_n([tf.reduce_sum(loss) for loss in model.losses]) / num_replicas()

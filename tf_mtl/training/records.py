@@ -1,0 +1,52 @@
+"""What a balanced step found out about the tasks, kept for logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from .gradients import Gradients
+
+
+class Records:
+    """The last step's gradient norms and cosines, if the aggregator computed them.
+
+    Args:
+        tasks: The tasks in the order of the losses.
+    """
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        self.tasks = list(tasks)
+        number = len(self.tasks)
+        self.norms = _variable([number], "gradient_norms")
+        self.cosines = _variable([number, number], "gradient_cosines")
+
+    def write(self, weights: Any, gradients: Gradients) -> dict[str, Any]:
+        """Keeps norms and cosines, and returns the logs `{task}_weight` of a step.
+
+        Args:
+            weights: `[T]` weights of the losses.
+            gradients: What was made of the losses' gradients.
+        """
+        if gradients.rows is not None:
+            self.norms.assign(tf.cast(gradients.rows.norms, "float32"))
+            self.cosines.assign(tf.cast(gradients.rows.cosines, "float32"))
+        if gradients.weights is None and gradients.combined:
+            return {}  # the method does not weigh the tasks
+        if gradients.weights is not None:
+            weights = weights * tf.cast(gradients.weights, weights.dtype)
+        return {
+            f"{task}_weight": weight
+            for task, weight in zip(self.tasks, tf.unstack(weights), strict=True)
+        }
+
+
+def _variable(shape: list[int], name: str) -> tf.Variable:
+    return tf.Variable(
+        tf.fill(shape, float("nan")),
+        trainable=False,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        name=name,
+    )
