@@ -6,9 +6,16 @@ from typing import Any
 
 from ..names import check_known
 from .digits import load_digits
+from .scikit_tables import load_breast_cancer, load_diabetes, load_linnerud, load_wine
 from .splits import Splits
 
-_LOADERS = {"digits": load_digits}
+_LOADERS = {
+    "digits": load_digits,
+    "breast_cancer": load_breast_cancer,
+    "diabetes": load_diabetes,
+    "linnerud": load_linnerud,
+    "wine": load_wine,
+}
 
 
 def load(name: str, batch_size: int = 64, seed: int = 0, **options: Any) -> Splits:
@@ -34,8 +41,8 @@ def load(name: str, batch_size: int = 64, seed: int = 0, **options: Any) -> Spli
 def names() -> dict[str, str]:
     """Returns the embedded data sets: `{name: one-line description}`.
 
-    >>> list(names())
-    ['digits']
+    >>> names()["digits"]
+    'Loads 1797 handwritten digits, float32 images `[8, 8, 1]` from 0 to 1, with three tasks.'
     """
     return {
         name: (loader.__doc__ or "").strip().splitlines()[0] for name, loader in _LOADERS.items()
