@@ -31,6 +31,15 @@ def fit_weight_rank(weight: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     return weight
 
 
+def has_elements(mask: tf.Tensor, values: tf.Tensor) -> bool:
+    """Tells whether a mask or weights have a last axis of several that the loss reduced.
+
+    >>> has_elements(tf.zeros([4, 3]), tf.zeros(4)), has_elements(tf.zeros([4, 1]), tf.zeros(4))
+    (True, False)
+    """
+    return bool(mask.shape.rank == values.shape.rank + 1 and mask.shape[-1] != 1)
+
+
 def both(first: tf.Tensor | None, second: tf.Tensor | None) -> tf.Tensor | None:
     """Returns the conjunction of two masks, either of which may be None (all True)."""
     if first is None or second is None:

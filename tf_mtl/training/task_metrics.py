@@ -12,7 +12,7 @@ import tensorflow as tf
 from ..heads import LabelRule
 from ..keras_internals import infers_shapes, resolve_metric
 from ..metrics import counts_elements
-from .labelled import both, fit_rank, fit_weight_rank
+from .labelled import both, fit_rank, fit_weight_rank, has_elements
 from .task_losses import as_task_dictionary, weights_by_task
 
 
@@ -139,14 +139,15 @@ def _update(
     if sample_weight is not None:
         given = fit_weight_rank(tf.cast(sample_weight, metric.dtype), row)
         weight = given if weighted else None
-        if given.shape.rank == row.shape.rank:
-            known = given != 0
-            if labelled is not None and labelled.shape.rank > row.shape.rank:
-                known = known[..., None]
-            labelled = both(labelled, known)
+        known = given != 0
+        if has_elements(given, row):
+            known = tf.broadcast_to(known, tf.shape(labels))
+        elif labelled is not None and labelled.shape.rank > row.shape.rank:
+            known = known[..., None]
+        labelled = both(labelled, known)
     if labelled is None:
         _call(metric, labels, output, weight)
-    elif labelled.shape.rank == row.shape.rank + 1 and labelled.shape[-1] != 1:
+    elif has_elements(labelled, row):
         _update_partial(metric, labels, output, labelled, weight)
     else:
         _call_masked(metric, labels, output, fit_rank(labelled, row), weight)
@@ -157,13 +158,18 @@ def _update_partial(
 ) -> None:
     """Counts rows of several labels, any of which may be missing."""
     complete = tf.reduce_all(labelled, axis=-1)
+    by_element = weight is not None and weight.shape.rank == labelled.shape.rank
+    of_row = tf.reduce_mean(weight, -1) if by_element else weight
     if infers_shapes() or not counts_elements(metric):
-        _call_masked(metric, labels, output, complete, weight)
+        _call_masked(metric, labels, output, complete, of_row)
         return
     share = tf.cast(labelled, metric.dtype)
     if weight is not None:
-        share = share * weight[..., None]
+        share = share * (weight if by_element else weight[..., None])
     single_labels, single_output = tf.reshape(labels, [-1, 1]), tf.reshape(output, [-1, 1])
+    if by_element:
+        _call(metric, single_labels, single_output, tf.reshape(share, [-1]))
+        return
     tf.cond(
         tf.reduce_all(complete == tf.reduce_any(labelled, axis=-1)),
         lambda: _call_masked(metric, labels, output, complete, weight),
