@@ -6,6 +6,10 @@ from typing import Any
 
 from ..names import check_known
 from .digits import load_digits
+from .digits_canvas import load_digits_canvas
+from .digits_modal import load_digits_modal
+from .digits_sequence import load_digits_sequence
+from .multi_digits import load_multi_digits
 from .scikit_tables import load_breast_cancer, load_diabetes, load_linnerud, load_wine
 from .splits import Splits
 
@@ -15,6 +19,10 @@ _LOADERS = {
     "diabetes": load_diabetes,
     "linnerud": load_linnerud,
     "wine": load_wine,
+    "digits_canvas": load_digits_canvas,
+    "digits_modal": load_digits_modal,
+    "digits_sequence": load_digits_sequence,
+    "multi_digits": load_multi_digits,
 }
 
 

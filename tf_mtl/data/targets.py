@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..names import check_known
 
-KINDS = ("classification", "binary", "multilabel", "regression")
+KINDS = ("classification", "binary", "multilabel", "regression", "box", "segmentation")
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class Target:
     * `"classification"`: int32 `[B]`, a class from 0 to `num_classes - 1`;
     * `"binary"`: int32 `[B]`, 0 or 1;
     * `"multilabel"`: int32 `[B, units]`, 0 or 1;
-    * `"regression"`: float32 `[B]` or `[B, units]`, in the units of the data.
+    * `"regression"`: float32 `[B]` or `[B, units]`, in the units of the data;
+    * `"box"`: float32 `[B, 4]`, x1, y1, x2, y2 from 0 to 1;
+    * `"segmentation"`: int32 `[B, height, width]`, a class for each pixel.
 
-    A missing label is -1 where the labels are classes and NaN in a regression.
+    A missing label is -1 where the labels are classes and NaN where they are numbers.
 
     Args:
-        kind: one of the four kinds above.
+        kind: one of the kinds above.
         num_classes: number of classes; 2 if binary, None if multilabel or a regression.
         class_names: the classes in order, or the labels of a multilabel task.
         units: dimensions of a regression, labels of a multilabel task, otherwise 1.
@@ -52,8 +54,9 @@ class Target:
                 object.__setattr__(self, name, tuple(value))
         if self.num_classes is None and self.kind == "binary":
             object.__setattr__(self, "num_classes", 2)
-        if self.num_classes is None and self.kind == "classification" and self.class_names:
-            object.__setattr__(self, "num_classes", len(self.class_names))
+        with_names = self.kind in ("classification", "segmentation") and self.class_names
+        if self.num_classes is None and with_names:
+            object.__setattr__(self, "num_classes", len(self.class_names or ()))
         self._check_sizes()
 
     def _check_sizes(self) -> None:

@@ -22,6 +22,8 @@ _HEADS = {
     "binary": "BinaryClassification",
     "multilabel": "MultiLabel",
     "regression": "Regression",
+    "box": "BoundingBox",
+    "segmentation": "Segmentation",
 }
 
 
