@@ -25,9 +25,7 @@ def heads(features):
 def experts():
     """MMoE by hand: two experts that all tasks mix with gates of their own."""
     inputs = keras.Input((8,), name="x")
-    outputs = [
-        keras.layers.Dense(6, activation="relu", name=f"expert_{i}")(inputs) for i in (0, 1)
-    ]
+    outputs = [keras.layers.Dense(6, activation="relu", name=f"expert_{i}")(inputs) for i in (0, 1)]
     stack = keras.layers.Concatenate(name="stack")(outputs)
     mixed = []
     for task in TASKS:
