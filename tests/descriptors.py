@@ -266,6 +266,68 @@ TRUNKS = [
         shape=(4, 4, 1),
     ),
     TrunkRow(
+        trunks.CGC,
+        lambda tasks: trunks.CGC([4], num_experts=1, num_shared_experts=2),
+        shared={"shared_expert_0_dense_0", "shared_expert_1_dense_0"},
+    ),
+    TrunkRow(
+        trunks.DSelectK,
+        lambda tasks: trunks.DSelectK([4], num_experts=3, entropy_regularization=0.1),
+        shared={"expert_0_dense_0", "expert_1_dense_0", "expert_2_dense_0"},
+    ),
+    TrunkRow(
+        trunks.DSelectK,
+        lambda tasks: trunks.DSelectK(trunks.CNN([2], [4]), 2, 1, per_example=False),
+        shared={f"expert_{i}_{name}" for i in (0, 1) for name in ("convolution_0", "dense_0")},
+        shape=(4, 4, 1),
+    ),
+    TrunkRow(
+        trunks.MMoE,
+        lambda tasks: trunks.MMoE([4], num_experts=2, towers=[3]),
+        shared={"expert_0_dense_0", "expert_1_dense_0"},
+    ),
+    TrunkRow(
+        trunks.MMoE,
+        lambda tasks: trunks.MMoE(trunks.CNN([2], [4]), num_experts=2),
+        shared={f"expert_{i}_{name}" for i in (0, 1) for name in ("convolution_0", "dense_0")},
+        shape=(4, 4, 1),
+    ),
+    TrunkRow(
+        trunks.MMoE,
+        lambda tasks: trunks.MMoE(keras.layers.Conv2D(3, 3), num_experts=2, gate=[5]),
+        shared={"expert_0", "expert_1", "gate_features_dense_0"},
+        shape=(4, 4, 1),
+    ),
+    TrunkRow(
+        trunks.OMoE,
+        lambda tasks: trunks.OMoE([4], num_experts=2),
+        shared={"expert_0_dense_0", "expert_1_dense_0", "gate"},
+    ),
+    TrunkRow(
+        trunks.PLE,
+        lambda tasks: trunks.PLE([4], num_experts=1, num_shared_experts=1, num_levels=2),
+        shared={
+            "level_0_expert_a_0_dense_0",
+            "level_0_expert_b_0_dense_0",
+            "level_0_shared_expert_0_dense_0",
+            "level_0_shared_gate",
+            "level_1_shared_expert_0_dense_0",
+        },
+    ),
+    TrunkRow(
+        trunks.SNR,
+        lambda tasks: trunks.SNR([4], num_experts=2, num_levels=1, l0_regularization=0.01),
+        shared={"level_0_expert_0_dense_0", "level_0_expert_1_dense_0"},
+        replicable=False,
+    ),
+    TrunkRow(
+        trunks.SNR,
+        lambda tasks: trunks.SNR([[5], [4]], num_experts=2, connection="average"),
+        shared={f"level_{i}_expert_{j}_dense_0" for i in (0, 1) for j in (0, 1)}
+        | {"level_0_gate_0", "level_0_gate_1"},
+        replicable=False,
+    ),
+    TrunkRow(
         trunks.HardSharing,
         lambda tasks: trunks.HardSharing(trunks.MLP([8, 4]), towers=[4]),
         shared={"mlp_dense_0", "mlp_dense_1"},

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "weightings": set(),
     "aggregators": set(),
     "training": {"heads", "losses", "metrics", "trunks", "weightings", "aggregators"},
-    "evaluation": {"training", "heads", "data"},
+    "evaluation": {"training", "heads", "data", "trunks"},
     "export": {"training", "heads"},
     "runs": {"data", "trunks", "heads", "training", "evaluation", "export", "weightings"}
     | {"aggregators"},

@@ -116,7 +116,7 @@ class TestTrunk:
         assert "b" not in still
         assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
-    @pytest.mark.parametrize("wrt", ["parameters"])
+    @pytest.mark.parametrize("wrt", ["parameters", "features"])
     def test_an_aggregator_trains_it(self, row, wrt):
         x, y = data_of(row)
         if not row.shared:

@@ -20,7 +20,9 @@ class Recipe:
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, as JSON takes them."""
         names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in names}
+        return {
+            name: _lists(keras.saving.serialize_keras_object(getattr(self, name))) for name in names
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
@@ -28,3 +30,10 @@ class Recipe:
         return cls(
             **{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
         )
+
+
+def _lists(value: Any) -> Any:
+    """Returns `value` with lists for tuples, as it comes back from JSON."""
+    if isinstance(value, dict):
+        return {key: _lists(each) for key, each in value.items()}
+    return [_lists(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,72 @@
+"""Experts: copies of one recipe, each with weights of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .copies import are_units, copy_of
+
+
+def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Returns `{name: output}` of new experts on the same inputs.
+
+    Args:
+        expert: What `copy_of` takes.
+        inputs: Keras tensor, or a dictionary or list of them.
+        names: Name of each expert.
+
+    Raises:
+        ValueError: If an expert returns more than one tensor, or a function returns the same
+            layer for two experts.
+    """
+    outputs: dict[str, Any] = {}
+    for name in names:
+        output = copy_of(expert, inputs, name)
+        if not isinstance(output, keras.KerasTensor):
+            raise ValueError(
+                f"An expert returns one tensor of features. Received: {output!r}. Wrap the layer "
+                "in a function that returns the tensor to use: "
+                "expert=lambda inputs: Layer()(inputs)['name']."
+            )
+        operation = output._keras_history.operation
+        if any(operation is other._keras_history.operation for other in outputs.values()):
+            raise ValueError(
+                f"Two experts are the same layer, {operation.name!r}: {expert!r} uses it in every "
+                "call. Make the layer within the function, so that each expert has its own, or "
+                "pass the layer itself, which is then copied."
+            )
+        outputs[name] = output
+    return outputs
+
+
+def check_number(value: int, what: str, least: int = 1) -> int:
+    """Returns `value` if it is an integer of at least `least`; raises `ValueError` otherwise."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"`{what}` must be an integer of at least {least}. Received: {value!r}.")
+    return value
+
+
+def recipes_by_level(expert: Any, num_levels: int) -> list[Any]:
+    """Returns the recipe of each level's experts.
+
+    Args:
+        expert: One recipe for all levels, or a list of recipes, one for each level.
+        num_levels: Number of levels.
+
+    Raises:
+        ValueError: If a list has another length.
+
+    >>> recipes_by_level([8, 4], 2), recipes_by_level([[8], [4]], 2)
+    ([[8, 4], [8, 4]], [[8], [4]])
+    """
+    if not isinstance(expert, (list, tuple)) or are_units(expert):
+        return [expert] * num_levels
+    if len(expert) != num_levels:
+        raise ValueError(
+            f"`expert` lists {len(expert)} recipes for num_levels={num_levels}: {expert!r}. Give "
+            "one for each level, or a single one for all."
+        )
+    return list(expert)
