@@ -124,10 +124,10 @@ class MultiTaskModel(keras.Model):
         for name in ("weighting", "aggregator", "_balanced_step"):
             object.__setattr__(self, name, None)
         if not self.tasks:
-            if aggregator is not None:
+            if aggregator is not None or isinstance(loss_weights, (str, LossWeighting)):
                 raise ValueError(
-                    "An aggregator combines the gradients of several tasks, but the model has "
-                    "a single tensor as output. Give the outputs as {task: tensor}."
+                    "Weightings and aggregators balance several tasks, but the model has a "
+                    "single tensor as output. Give the outputs as {task: tensor}."
                 )
             plain = {name: None if is_auto(value) else value for name, value in arguments.items()}
             super().compile(optimizer, **plain, **kwargs)
