@@ -213,6 +213,86 @@ class TrunkRow(NamedTuple):
 
 TRUNKS = [
     TrunkRow(
+        trunks.TaskPerturbed,
+        lambda tasks: trunks.TaskPerturbed([8, 4]),
+        shared={"shared_dense_0", "shared_dense_1"},
+    ),
+    TrunkRow(
+        trunks.TaskPerturbed,
+        lambda tasks: trunks.TaskPerturbed(
+            trunks.CNN([3], units=[5]), "low_rank", at="blocks", rank=2, noise=0.1
+        ),
+        shared={"shared_0", "shared_1"},
+        shape=(4, 4, 1),
+        replicable=False,
+    ),
+    TrunkRow(
+        trunks.TaskEmbedding,
+        lambda tasks: trunks.TaskEmbedding([8], dimension=3, units=[4]),
+        shared={"shared_dense_0", "task_conditioning", "conditioned"},
+    ),
+    TrunkRow(
+        trunks.TaskTransformer,
+        lambda tasks: trunks.TaskTransformer(width=8, num_layers=1, num_heads=2),
+        shared={"input_numbers", "task_tokens", "encoder_normalization"}
+        | {f"encoder_0_{layer}" for layer in ("attention", "dense_0", "dense_1")}
+        | {f"encoder_0_{layer}_normalization" for layer in ("attention", "dense")},
+    ),
+    TrunkRow(
+        trunks.TaskAttention,
+        lambda tasks: trunks.TaskAttention(keras.layers.Conv2D(8, 3), num_heads=2),
+        shared={"shared"},
+        shape=(6, 5, 1),
+    ),
+    TrunkRow(
+        trunks.AITM,
+        lambda tasks: trunks.AITM([8], tower=[4]),
+        shared={"shared_dense_0", "a_tower_dense_0"},
+    ),
+    TrunkRow(
+        trunks.DBMTL,
+        lambda tasks: trunks.DBMTL([8], {tasks[0]: tasks[1:2]}, tower=[4], relation=[3]),
+        shared={"shared_dense_0", "b_tower_dense_0"},
+    ),
+    TrunkRow(
+        trunks.Branching,
+        lambda tasks: trunks.Branching.at([8, 6, 4], dict.fromkeys(tasks, 2)),
+        shared={"shared_dense_0", "shared_dense_1"},
+    ),
+    TrunkRow(
+        trunks.LTB,
+        lambda tasks: trunks.LTB([8, 4], seed=1),
+        shared={"a_dense_0", "b_dense_0"},
+        replicable=False,
+    ),
+    TrunkRow(
+        trunks.HardSharing,
+        lambda tasks: trunks.HardSharing(
+            trunks.TimeDistributed(trunks.CNN([2], units=[3]), units=4), towers=[3]
+        ),
+        shared={"video_frames", "video_gru"},
+        shape=(3, 4, 4, 1),
+    ),
+    TrunkRow(
+        trunks.HardSharing,
+        lambda tasks: trunks.HardSharing(
+            trunks.MultiInput({"x": [4], "z": trunks.CNN([2], units=[3])}, "gated", 4), towers=[3]
+        ),
+        shared={"x_encoder_dense_0", "z_encoder_convolution_0", "z_encoder_dense_0", "gated"}
+        | {"x_projection", "z_projection"},
+        shape={"x": (6,), "z": (4, 4, 1)},
+    ),
+    TrunkRow(
+        trunks.InputPerTask,
+        lambda tasks: trunks.InputPerTask(
+            {"x": [4], "z": trunks.CNN([2], units=[4])},
+            upper=[3],
+            inputs_of={task: "xz"[i % 2] for i, task in enumerate(tasks)},
+        ),
+        shared={"shared"},
+        shape={"x": (6,), "z": (4, 4, 1)},
+    ),
+    TrunkRow(
         trunks.CrossStitch,
         lambda tasks: trunks.CrossStitch([8, 4]),
         shared={f"{task}_{layer}" for task in "ab" for layer in ("dense_0", "dense_1")}

@@ -1,16 +1,23 @@
 """Trunks: inputs → features, shared by all tasks or one tensor for each task."""
 
+from .aitm import AITM as AITM
 from .backbone import backbone as backbone
 from .blocks import cut as cut
 from .body import Body as Body
+from .branching import Branching as Branching
 from .cgc import CGC as CGC
 from .cnn import CNN as CNN
 from .cross_stitch import CrossStitch as CrossStitch
+from .dbmtl import DBMTL as DBMTL
 from .dselect_k import DSelectK as DSelectK
 from .hard_sharing import HardSharing as HardSharing
+from .input_per_task import InputPerTask as InputPerTask
+from .ltb import LTB as LTB
+from .ltb import learnt_tree as learnt_tree
 from .mlp import MLP as MLP
 from .mmoe import MMoE as MMoE
 from .mtan import MTAN as MTAN
+from .multi_input import MultiInput as MultiInput
 from .nddr import NDDR as NDDR
 from .omoe import OMoE as OMoE
 from .ple import PLE as PLE
@@ -18,6 +25,11 @@ from .sluice import Sluice as Sluice
 from .sluice import SubspaceOrthogonality as SubspaceOrthogonality
 from .snr import SNR as SNR
 from .soft_sharing import SoftSharing as SoftSharing
+from .task_attention import TaskAttention as TaskAttention
+from .task_embedding import TaskEmbedding as TaskEmbedding
+from .task_perturbed import TaskPerturbed as TaskPerturbed
+from .task_transformer import TaskTransformer as TaskTransformer
 from .text_encoder import TextEncoder as TextEncoder
+from .time_distributed import TimeDistributed as TimeDistributed
 from .trunk import Trunk as Trunk
 from .unet import UNet as UNet

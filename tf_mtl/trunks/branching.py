@@ -1,0 +1,126 @@
+"""A tree of layers, on which tasks part at given points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from ..names import check_known
+from .blocks import blocks_of
+from .trunk import Trunk
+
+Partition = Sequence[Sequence[str]]
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class Branching(Trunk):
+    """A tree: each block is shared by groups of tasks, and the groups only ever part.
+
+        block 0   {a b c}            tree = [[["a", "b", "c"]],
+        block 1   {a b}   {c}                [["a", "b"], ["c"]],
+        block 2   {a} {b} {c}                [["a"], ["b"], ["c"]]]
+
+    The layers of a group are named after its tasks ("a_b_dense_1"), those of all tasks "shared".
+    Shared are the blocks of groups of more than one task, by these tasks.
+
+    Args:
+        body: What every task runs through: a list of units, MLP, CNN, or a list of blocks. `cut`
+            makes blocks of a model.
+        tree: The groups of tasks at each block. A block without an entry has the groups of the last
+            one. `Branching.at` and `Branching.of_groups` make it; `learnt_tree` of a trained `LTB`.
+
+    Raises:
+        ValueError: If there are more entries than blocks, a task is missing in one, or tasks that
+            have parted meet again.
+
+    Reference: S. Vandenhende et al., Branched Multi-Task Networks: Deciding What Layers To Share,
+    BMVC 2020, figure 1; Y. Lu et al., Fully-adaptive Feature Sharing in Multi-Task Networks, CVPR
+    2017.
+
+    >>> trunk = Branching.at([16, 8, 8], {"a": 2, "b": 2, "c": 1})
+    >>> trunk.tree
+    [[['a', 'b', 'c']], [['a', 'b'], ['c']], [['a'], ['b'], ['c']]]
+    """
+
+    def __init__(self, body: Any, tree: Sequence[Partition]) -> None:
+        if not tree:
+            raise ValueError(
+                "`tree` needs the groups of at least one block. Received: an empty list."
+            )
+        self.body = body
+        self.tree = [[list(group) for group in partition] for partition in tree]
+
+    @classmethod
+    def at(cls, body: Any, points: Mapping[str, int]) -> Branching:
+        """Returns the tree in which each task leaves the common blocks at its branch point.
+
+        Args:
+            body: As in the constructor.
+            points: `{task: number of blocks before it is on its own}`.
+
+        Raises:
+            ValueError: If a number is negative.
+        """
+        if not points or min(points.values()) < 0:
+            raise ValueError(
+                "Branch points are numbers of shared blocks, at least 0, for each task. Received: "
+                f"{dict(points)}."
+            )
+        tree = []
+        for i in range(max(points.values()) + 1):
+            together = [task for task, point in points.items() if point > i]
+            alone = [[task] for task, point in points.items() if point <= i]
+            tree.append(([together] if together else []) + alone)
+        return cls(body, tree)
+
+    @classmethod
+    def of_groups(cls, body: Any, groups: Partition, shared: int = 0) -> Branching:
+        """Returns the tree in which all tasks share some blocks and then groups share the rest.
+
+        Args:
+            body: As in the constructor.
+            groups: Lists of tasks, such as a grouping by affinity.
+            shared: Number of blocks shared by all tasks.
+
+        >>> Branching.of_groups([16, 8], [["a", "b"], ["c"]], shared=1).tree
+        [[['a', 'b', 'c']], [['a', 'b'], ['c']]]
+        """
+        tasks = [task for group in groups for task in group]
+        return cls(body, [[tasks]] * shared + [groups])
+
+    def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
+        """Returns `{task: features}`."""
+        blocks = blocks_of(self.body)
+        self._check(tasks, len(blocks))
+        features = dict.fromkeys(tasks, inputs)
+        for i, block in enumerate(blocks):
+            for group in self.tree[min(i, len(self.tree) - 1)]:
+                everyone = len(group) == len(tasks) > 1
+                made = block(features[group[0]], name="shared" if everyone else "_".join(group))
+                features.update(dict.fromkeys(group, made))
+        return features
+
+    def _check(self, tasks: Sequence[str], number_of_blocks: int) -> None:
+        if len(self.tree) > number_of_blocks:
+            raise ValueError(
+                f"`tree` has groups for {len(self.tree)} blocks, but the body has "
+                f"{number_of_blocks}. Received: tree={self.tree}."
+            )
+        before = [list(tasks)]
+        for i, partition in enumerate(self.tree):
+            named = [task for group in partition for task in group]
+            check_known(named, tasks, f"task in block {i} of `tree`:")
+            if sorted(named) != sorted(tasks):
+                raise ValueError(
+                    f"Block {i} of `tree` must name each task once. Received: {partition} for the "
+                    f"tasks {list(tasks)}."
+                )
+            for group in partition:
+                if not any(set(group) <= set(earlier) for earlier in before):
+                    raise ValueError(
+                        f"The tasks {group} share block {i} but not the block before it, {before}: "
+                        "branches that have parted cannot meet again."
+                    )
+            before = partition

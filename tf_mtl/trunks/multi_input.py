@@ -1,0 +1,158 @@
+"""Inputs of several kinds: an encoder for each, and their features joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from ..names import check_known
+from .body import Body
+from .copies import copy_of
+from .tokens import Shape
+
+FUSIONS = ("concatenate", "sum", "gated", "attention")
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class MultiInput(Body):
+    """An encoder for each named input, whose features are joined to one tensor.
+
+        concatenate:   [h_1; …; h_M]
+        sum:           Σ_m P_m h_m
+        gated:         Σ_m g_m ⊙ tanh(P_m h_m),  g = softmax over m of G [h_1; …; h_M]
+        attention:     the tokens P_m h_m attend to each other; then their mean
+
+    with matrices P_m to a common width `units`. It is a body, and so serves in every trunk, where
+    each expert or task gets encoders of its own.
+
+    Args:
+        encoders: `{input: body}`: lists of units, bodies, Keras layers or models, or callables.
+        fusion: "concatenate", "sum", "gated" or "attention" (which also takes sequences
+            `[B, L, d]`, whose positions become tokens).
+        units: The common width; unused with "concatenate".
+        upper: Body behind it, or None.
+
+    Raises:
+        ValueError: If `fusion` is unknown, there is no encoder, or inputs and encoders do not
+            match.
+
+    Reference: J. Arevalo et al., Gated Multimodal Units for Information Fusion, ICLR 2017 workshop,
+    section 3.1 (gated; there with sigmoids for two inputs).
+
+    >>> inputs = {"image": keras.Input((4, 4, 1)), "row": keras.Input((3,))}
+    >>> MultiInput({"image": [8], "row": [4]}, "gated", units=6)(inputs).shape
+    (None, 6)
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, Any],
+        fusion: str = "concatenate",
+        units: int = 64,
+        upper: Any = None,
+    ) -> None:
+        check_known([fusion], FUSIONS, "fusion")
+        if not encoders or units < 1:
+            raise ValueError(
+                "MultiInput needs at least one encoder and `units` of at least 1. Received: "
+                f"encoders={encoders}, units={units}."
+            )
+        self.encoders = dict(encoders)
+        self.fusion = fusion
+        self.units = units
+        self.upper = upper
+
+    def __call__(self, inputs: Any, name: str | None = None) -> Any:
+        """Returns the joined features of a dictionary of inputs.
+
+        Args:
+            inputs: `{name: Keras tensor}`.
+            name: Prefix of the layers' names.
+        """
+        prefix = f"{name}_" if name else ""
+        check_inputs(inputs, self.encoders)
+        encoded = {
+            each: copy_of(encoder, inputs[each], f"{prefix}{each}_encoder")
+            for each, encoder in self.encoders.items()
+        }
+        features = self._joined(encoded, prefix)
+        if self.upper is None:
+            return features
+        return copy_of(self.upper, features, f"{prefix}upper")
+
+    def _joined(self, encoded: Mapping[str, Any], prefix: str) -> Any:
+        if len(encoded) == 1 and self.fusion in ("concatenate", "sum"):
+            return next(iter(encoded.values()))
+        name = f"{prefix}{self.fusion}"
+        if self.fusion == "concatenate":
+            return keras.layers.Concatenate(name=name)(list(encoded.values()))
+        activation = "tanh" if self.fusion == "gated" else None
+        projected = [
+            keras.layers.Dense(self.units, activation, name=f"{prefix}{each}_projection")(features)
+            for each, features in encoded.items()
+        ]
+        if self.fusion == "sum":
+            return keras.layers.Add(name=name)(projected)
+        if self.fusion == "gated":
+            return GatedSum(name=name)([projected, list(encoded.values())])
+        sequences = [
+            _as_sequence(tensor, f"{prefix}{each}_token")
+            for each, tensor in zip(encoded, projected, strict=True)
+        ]
+        tokens = sequences[0]
+        if len(sequences) > 1:
+            tokens = keras.layers.Concatenate(axis=1, name=f"{prefix}tokens")(sequences)
+        attended = keras.layers.MultiHeadAttention(1, self.units, name=name)(tokens, tokens)
+        tokens = keras.layers.Add(name=f"{prefix}attention_sum")([tokens, attended])
+        return keras.layers.GlobalAveragePooling1D(name=f"{prefix}attention_mean")(tokens)
+
+
+def _as_sequence(tensor: Any, name: str) -> Any:
+    if len(tensor.shape) == 3:
+        return tensor
+    return keras.layers.Reshape((1, tensor.shape[-1]), name=name)(tensor)
+
+
+def check_inputs(inputs: Any, encoders: Mapping[str, Any]) -> None:
+    """Raises `ValueError` unless there is an encoder for each input, and an input for each."""
+    if not isinstance(inputs, Mapping):
+        raise ValueError(
+            f"Expected the inputs as a dictionary with the keys {list(encoders)}. Received: "
+            f"{type(inputs).__name__}."
+        )
+    check_known(inputs, list(encoders), "input without an encoder:")
+    check_known(encoders, list(inputs), "encoder without an input:")
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class GatedSum(keras.layers.Layer):
+    """Σ_m g_m ⊙ values_m with g = softmax over m of a matrix times the joined features.
+
+    Call arguments:
+        inputs: List of M values `[B, units]`, and list of M features `[B, d_m]`.
+
+    Returns:
+        `[B, units]`.
+    """
+
+    def build(self, inputs_shape: Sequence[Sequence[Shape]]) -> None:
+        """Creates the matrix of the gates."""
+        values, features = inputs_shape
+        self.number, self.units = len(values), values[0][-1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(sum(shape[-1] for shape in features), self.number * self.units),
+        )
+
+    def call(self, inputs: Sequence[Sequence[Any]]) -> Any:
+        """Returns the gated sum."""
+        values, features = inputs
+        scores = keras.ops.matmul(keras.ops.concatenate(features, axis=-1), self.kernel)
+        gates = keras.ops.softmax(keras.ops.reshape(scores, (-1, self.number, self.units)), axis=1)
+        return keras.ops.sum(gates * keras.ops.stack(values, axis=1), axis=1)
+
+    def compute_output_shape(self, inputs_shape: Sequence[Sequence[Shape]]) -> Shape:
+        """The shape of one of the values."""
+        return inputs_shape[0][0]
