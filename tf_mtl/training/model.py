@@ -20,6 +20,7 @@ from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task,
 from .balanced_step import BalancedStep
 from .callbacks import EndOfEpoch, FirstBatch
 from .checks import check_arrays, check_in_graph, complete_weights, wrong_label
+from .class_weights import ClassWeights, weighted_by_class
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
 
@@ -175,7 +176,9 @@ class MultiTaskModel(keras.Model):
         """Trains the model: the arguments, the logs and the result are those of `keras.Model.fit`.
 
         Labels are `{task: array}` for any of the tasks. Arrays are looked at before training, the
-        first batch of a stream as it passes.
+        first batch of a stream as it passes. `class_weight` is `{task: {class: weight}}` for any
+        of the tasks with classes, or `{task: "balanced"}`; see `ClassWeights`. It multiplies the
+        sample weights, if there are any.
 
         Raises:
             ValueError: For a wrong label (with task, value and row), an unknown task, inputs
@@ -184,6 +187,9 @@ class MultiTaskModel(keras.Model):
         if not self.tasks or not self.compiled:
             return super().fit(*args, **kwargs)
         given = self._checked(keras.Model.fit, "training", args, kwargs)
+        class_weight = given.pop("class_weight", None)
+        if class_weight is not None:
+            given = weighted_by_class(self, class_weight, given)
         if isinstance(given.get("x"), tf.data.Dataset):
             given["shuffle"] = False  # a data set is shuffled where it is made; Keras would warn
         validation = given.get("validation_data")
@@ -204,6 +210,29 @@ class MultiTaskModel(keras.Model):
             return super().fit(**given)
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Takes one step, as `keras.Model.train_on_batch` does.
+
+        `class_weight` is `{task: {class: weight}}` and multiplies the sample weights. It cannot
+        be "balanced": one batch does not tell how often the classes are.
+        """
+        if class_weight is not None and self.tasks and self.compiled:
+            weights = ClassWeights(self, class_weight)
+            if weights.balanced:
+                raise ValueError(
+                    f"Task {weights.balanced[0]!r}: class_weight='balanced' needs all labels, and "
+                    "train_on_batch has those of one batch. Pass {class: weight}, or use fit."
+                )
+            sample_weight, class_weight = weights(y, sample_weight), None
+        return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates the model: arguments and results are those of `keras.Model.evaluate`.
