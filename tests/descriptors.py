@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tf_mtl import aggregators, heads, trunks
+from tf_mtl import aggregators, heads, losses, trunks
 
 # Promises of an aggregator, each a property of tests/properties.py.
 HOMOGENEOUS = "g(c J) = c g(J)"
@@ -189,6 +189,102 @@ HEADS = [
         missing=-1,
         wrong=4,
         features=(5, 6),
+    ),
+        heads.Ordinal,
+        lambda: heads.Ordinal(class_names=["low", "middle", "high"]),
+        lambda random, rows: random.integers(0, 3, rows),
+        missing=-1,
+        wrong=3,
+    ),
+    HeadRow(
+        heads.Count,
+        lambda: heads.Count(mean=2.0),
+        lambda random, rows: random.poisson(2.0, rows).astype("float32"),
+        missing=np.nan,
+        wrong=-1.0,
+    ),
+    HeadRow(
+        heads.Count,
+        lambda: heads.Count("negative_binomial", exposure="other"),  # of the model, so a task too
+        lambda random, rows: random.negative_binomial(2, 0.5, (rows, 1)).astype("float32"),
+        missing=np.nan,
+        wrong=1.5,
+    ),
+    HeadRow(
+        heads.Quantile,
+        lambda: heads.Quantile([0.1, 0.5, 0.9], mean=15.0, std=3.0),
+        lambda random, rows: random.normal(15, 3, rows).astype("float32"),
+        missing=np.nan,
+        wrong=np.inf,
+    ),
+    HeadRow(
+        heads.Survival,
+        lambda: heads.Survival(edges=[1.0, 2.0, 4.0]),
+        lambda random, rows: np.stack(
+            [random.exponential(2.0, rows), random.integers(0, 2, rows)], axis=1
+        ),
+        missing=np.nan,
+        wrong=[2.0, 0.5],
+    ),
+    HeadRow(
+        heads.Survival,
+        lambda: heads.Survival(num_bins=4),
+        lambda random, rows: np.stack(
+            [random.integers(0, 4, rows), random.integers(0, 2, rows)], axis=1
+        ),
+        missing=-1,
+        wrong=[4, 1],
+    ),
+    HeadRow(
+        heads.Embedding,
+        lambda: heads.Embedding(8),
+        lambda random, rows: random.integers(0, 4, rows),
+        missing=-1,
+        wrong=-2,
+    ),
+    HeadRow(
+        heads.Embedding,
+        lambda: heads.Embedding(4, loss=losses.BatchHardTriplet()),
+        lambda random, rows: random.integers(0, 4, rows),
+        missing=-1,
+        wrong=-2,
+    ),
+    HeadRow(
+        heads.Reconstruction,
+        lambda: heads.Reconstruction((5, 6, 2), widths=[4, 3], activation="sigmoid"),
+        lambda random, rows: random.uniform(0, 1, (rows, 5, 6, 2)).astype("float32"),
+        missing=np.nan,
+        wrong=np.inf,
+    ),
+    HeadRow(
+        heads.Reconstruction,
+        lambda: heads.Reconstruction([6], widths=[]),
+        lambda random, rows: random.normal(size=(rows, 6)).astype("float32"),
+        missing=np.nan,
+        wrong=-np.inf,
+    ),
+    HeadRow(
+        heads.Ranking,
+        heads.Ranking,
+        lambda random, rows: random.integers(-1, 4, (rows, 5)),
+        missing=-1,
+        wrong=-2,
+        features=(5, 6),
+    ),
+    HeadRow(
+        heads.Ranking,
+        lambda: heads.Ranking("listwise", k=3),
+        lambda random, rows: random.integers(0, 4, (rows, 5)).astype("float32"),
+        missing=np.nan,
+        wrong=-0.5,
+        features=(5, 6),
+    ),
+    HeadRow(
+        heads.Funnel,
+        lambda: heads.Funnel(after="other"),
+        lambda random, rows: random.integers(0, 2, rows),
+        missing=-1,
+        wrong=2,
     ),
 ]
 

@@ -17,7 +17,7 @@ def model_of(row, aggregator=None):
     model = build_model(
         keras.Input(row.features, name="x"),
         keras.layers.Dense(8, activation="relu"),  # of the last axis, whatever the others are
-        {"task": row.make(), "other": heads.Regression()},
+        {"task": row.make(), "other": heads.BinaryClassification()},  # which "task" may read
     )
     model.compile(keras.optimizers.SGD(0.1), aggregator=aggregator)
     return model
@@ -26,7 +26,7 @@ def model_of(row, aggregator=None):
 def data_of(row, seed=0):
     random = np.random.default_rng(seed)
     x = random.normal(size=(ROWS, *row.features)).astype("float32")
-    return x, {"task": row.labels(random, ROWS), "other": random.normal(size=ROWS)}
+    return x, {"task": row.labels(random, ROWS), "other": random.integers(0, 2, ROWS) * 1.0}
 
 
 def test_every_public_head_is_described():
@@ -51,7 +51,9 @@ class TestHead:
     def test_output_is_float32_of_the_stated_shape(self, row):
         vectors = len(row.features) == 1  # such heads average maps
         for shape in [row.features, *([(3, 3, 5)] if vectors else [])]:
-            output = row.make()(keras.ops.ones((4, *shape), dtype="bfloat16"))
+            head = row.make()
+            read = [keras.ops.ones((4, 1)) for _ in head.reads]
+            output = head(keras.ops.ones((4, *shape), dtype="bfloat16"), *read)
             assert output.dtype == tf.float32
             assert output.shape[0] == 4
 

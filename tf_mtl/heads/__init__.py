@@ -4,7 +4,10 @@ from .base import BaseHead as BaseHead
 from .binary_classification import BinaryClassification as BinaryClassification
 from .bounding_box import BoundingBox as BoundingBox
 from .classification import Classification as Classification
+from .count import Count as Count
 from .dense_regression import DenseRegression as DenseRegression
+from .embedding import Embedding as Embedding
+from .funnel import Funnel as Funnel
 from .head import Head as Head
 from .head import rule_for_loss as rule_for_loss
 from .key_points import KeyPoints as KeyPoints
@@ -13,6 +16,16 @@ from .labels import ClassLabels as ClassLabels
 from .labels import FloatLabels as FloatLabels
 from .labels import LabelRule as LabelRule
 from .multi_label import MultiLabel as MultiLabel
+from .ordinal import Ordinal as Ordinal
+from .quantile import Quantile as Quantile
+from .ranking import Ranking as Ranking
+from .reconstruction import Reconstruction as Reconstruction
 from .regression import Regression as Regression
+from .row_labels import CountLabels as CountLabels
+from .row_labels import GroupLabels as GroupLabels
+from .row_labels import NumberLabels as NumberLabels
+from .row_labels import RelevanceLabels as RelevanceLabels
+from .row_labels import SurvivalLabels as SurvivalLabels
 from .segmentation import Segmentation as Segmentation
+from .survival import Survival as Survival
 from .token_tagging import TokenTagging as TokenTagging

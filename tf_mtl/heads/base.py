@@ -23,9 +23,14 @@ class BaseHead(keras.layers.Layer, abc.ABC):
         name: Name of the layer. `build_model` uses the task's name when there is none.
         dtype: Policy of the head itself; keep float32 for a stable loss.
         **kwargs: Other arguments of `keras.layers.Layer`.
+
+    Attributes:
+        reads: Names of other tasks, or of inputs of the model. `build_model` passes the output of
+            such a task, the tensor of such an input, to the head after the features.
     """
 
     keeps_steps = False
+    reads: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None, dtype: Any = "float32", **kwargs: Any) -> None:
         super().__init__(name=name, dtype=dtype, **kwargs)

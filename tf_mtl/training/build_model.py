@@ -30,8 +30,8 @@ def build_model(
         name: Name of the model.
 
     Raises:
-        ValueError: If there is no head, a task's name is unsuitable, or the trunk's features do not
-            match the tasks.
+        ValueError: If there is no head, a task's name is unsuitable, the trunk's features do not
+            match the tasks, or a head reads a task or input that is not there.
 
     >>> from tf_mtl import heads, trunks
     >>> model = build_model(
@@ -52,17 +52,45 @@ def build_model(
     if isinstance(features, Mapping):
         check_known(features, list(heads), "task in the trunk's features:")
         check_known(heads, list(features), "task without features of the trunk:")
-    outputs = {}
-    for task, head in heads.items():
-        if not callable(head):
-            raise ValueError(
-                f"The head of task {task!r} must be one of tf_mtl.heads or a Keras layer. "
-                f"Received: {head!r}."
-            )
+    sources = _sources(inputs)
+    by_name = {tensor.name: tensor for tensor in keras.tree.flatten(sources)}
+    outputs: dict[str, Any] = {}
+    for task in _in_reading_order(heads, by_name):
+        head = heads[task]
         if isinstance(head, BaseHead) and not head.named_by_user and not head.built:
             head.name = task
-        outputs[task] = head(features[task] if isinstance(features, Mapping) else features)
-    return MultiTaskModel(_sources(inputs), outputs, name=name)
+        read = [outputs[name] if name in heads else by_name[name] for name in _reads(head)]
+        outputs[task] = head(features[task] if isinstance(features, Mapping) else features, *read)
+    return MultiTaskModel(sources, {task: outputs[task] for task in heads}, name=name)
+
+
+def _reads(head: Any) -> tuple[str, ...]:
+    return head.reads if isinstance(head, BaseHead) else ()
+
+
+def _in_reading_order(heads: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[str]:
+    """Returns the tasks in their order, but each after those whose output its head reads."""
+    order: list[str] = []
+    waiting = list(heads)
+    while waiting:
+        for task in waiting:
+            head = heads[task]
+            if not callable(head):
+                raise ValueError(
+                    f"The head of task {task!r} must be one of tf_mtl.heads or a Keras layer. "
+                    f"Received: {head!r}."
+                )
+            what = f"task or input that the head of task {task!r} reads:"
+            check_known(_reads(head), [*(name for name in heads if name != task), *inputs], what)
+            if not any(name in waiting for name in _reads(head)):
+                break
+        else:
+            raise ValueError(
+                f"The heads of {waiting} read each other's outputs. One of them must come first."
+            )
+        waiting.remove(task)
+        order.append(task)
+    return order
 
 
 def _sources(inputs: Any) -> Any:
