@@ -190,6 +190,7 @@ HEADS = [
         wrong=4,
         features=(5, 6),
     ),
+    HeadRow(
         heads.Ordinal,
         lambda: heads.Ordinal(class_names=["low", "middle", "high"]),
         lambda random, rows: random.integers(0, 3, rows),
