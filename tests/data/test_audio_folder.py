@@ -1,0 +1,132 @@
+"""Folders of WAV files: labels from names, functions and tables; one clear line for a bad file."""
+
+import wave
+
+import numpy as np
+import pytest
+
+from tf_mtl import data
+from tf_mtl.data.audio_folder import write_wav
+
+RATE = 8000
+PATTERN = r"(?P<digit>\d)_(?P<speaker>[a-z]+)_"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twenty files: the n-th has 100 + n samples of the value n / 100."""
+    for n in range(20):
+        below = tmp_path / ("first" if n < 10 else "second")
+        below.mkdir(exist_ok=True)
+        name = f"{n % 2}_{['ann', 'bob'][n // 10]}_{n}.wav"
+        write_wav(below / name, np.full(100 + n, n / 100), RATE)
+    return tmp_path
+
+
+def rows(dataset):
+    x, y = zip(*dataset.as_numpy_iterator(), strict=True)
+    return np.concatenate(x), {task: np.concatenate([each[task] for each in y]) for task in y[0]}
+
+
+def test_labels_from_names(folder):
+    splits = data.from_audio_folder(folder, PATTERN, batch_size=3, test_files=r"_(4|5|14|15)\.wav")
+    assert splits.sizes["test"] == 4
+    assert splits.targets["speaker"].class_names == ("ann", "bob")
+    assert splits.inputs.shape == (None, 119)
+    assert splits.inputs.name == "waveform"
+    x, y = rows(splits.test)
+    np.testing.assert_allclose(x[:, 0], [0.04, 0.05, 0.14, 0.15], atol=1e-4)
+    assert y["speaker"].tolist() == [0, 0, 1, 1]
+    assert y["digit"].tolist() == [0, 1, 0, 1]
+    assert np.count_nonzero(x, axis=1).tolist() == [104, 105, 114, 115]  # then silence
+    x, y = rows(splits.train)
+    assert np.array_equal(y["digit"], np.round(x[:, 0] * 100) % 2)
+
+
+def test_labels_from_a_function_and_a_length(folder):
+    def label(name):
+        return {"late": name.startswith("second"), "samples": 100.0}
+
+    splits = data.from_audio_folder(folder, label, {"samples": "regression"}, seconds=0.01)
+    x, y = rows(splits.test)
+    assert x.shape[1] == 80
+    assert np.array_equal(y["late"], x[:, 0] > 0.095)
+
+
+def test_labels_from_a_table(folder):
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.wav"))
+    table = folder / "labels.csv"
+    lines = [f"{name},{'' if i == 3 else i % 2}" for i, name in enumerate(names)]
+    table.write_text("\n".join(["file,odd", *lines]))
+    splits = data.from_audio_folder(folder, table, {"odd": "binary"})
+    found = np.concatenate([rows(part)[1]["odd"] for part in splits])
+    assert sorted(found.tolist()) == [-1] + [0] * 10 + [1] * 9
+    table.write_text("\n".join(["file,odd", *lines[1:]]))
+    with pytest.raises(ValueError, match=f"no row for '{names[0]}'"):
+        data.from_audio_folder(folder, table)
+    table.write_text("\n".join(["file,odd", *lines, lines[0]]))
+    with pytest.raises(ValueError, match="in several rows"):
+        data.from_audio_folder(folder, table)
+    table.write_text("name,odd\na,1")
+    with pytest.raises(ValueError, match="column `file`"):
+        data.from_audio_folder(folder, table)
+
+
+def test_stereo_is_the_mean(tmp_path):
+    for n in range(10):
+        with wave.open(str(tmp_path / f"{n % 2}_{'ab'[n % 2]}_{n}.wav"), "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(np.tile(np.array([0, 16384], "<i2"), 50).tobytes())
+    x, _ = rows(data.from_audio_folder(tmp_path, PATTERN).test)
+    np.testing.assert_allclose(x, 0.25)
+
+
+def spoil(folder, content=None, rate=RATE, samples=5):
+    path = folder / "second" / "1_eve_99.wav"
+    if content is None:
+        write_wav(path, np.zeros(samples), rate)
+    else:
+        path.write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"content": b"mp3"}, "1_eve_99.wav cannot be read as WAV"),
+        ({"content": b""}, "1_eve_99.wav cannot be read as WAV"),
+        ({"rate": 16000}, "1_eve_99.wav has 16000 samples a second, .* has 8000"),
+        ({"samples": 0}, "1_eve_99.wav holds no sound"),
+    ],
+)
+def test_a_bad_file_is_named(folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_audio_folder(spoil(folder, **options), PATTERN)
+
+
+def different_tasks(name):
+    return {"late" if name.startswith("second") else "early": 1}
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        (r"\d_(ann|bob)", {}, "named group"),
+        (r"(?P<speaker>ann)_", {}, "1_bob_11.wav does not match|0_bob_10.wav does not match"),
+        (different_tasks, {}, "Give every file every task"),
+        (PATTERN, {"seconds": 0}, "greater than 0"),
+        (PATTERN, {"test_files": "nothing"}, "matches 0 of 20"),
+    ],
+)
+def test_bad_arguments_are_named(folder, labels, options, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_audio_folder(folder, labels, **options)
+
+
+def test_no_folder_and_no_files(tmp_path):
+    with pytest.raises(NotADirectoryError, match="no folder"):
+        data.from_audio_folder(tmp_path / "absent", PATTERN)
+    with pytest.raises(ValueError, match="no files"):
+        data.from_audio_folder(tmp_path, PATTERN)

@@ -1,0 +1,128 @@
+"""Waveforms to features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .body import Body
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class AudioEncoder(Body):
+    """Waveforms to features `[B, units]` by convolutions over a log-mel spectrogram.
+
+    The spectrogram is computed in the model, so that a server takes waveforms. Its loudness is in
+    decibels, normalised for each band by batch normalisation. Each stage is a convolution (3 × 3),
+    batch normalisation, ReLU and max pooling by 2; then mean and maximum over time and bands
+    go through a dense layer. Waveforms may have any length where the input's is None.
+
+    `keras.layers.MelSpectrogram` cuts off what lies `top_db` below the loudest sound of the whole
+    batch, which would make a row's features depend on the others. Here nothing is cut off so.
+
+    Reference: Hershey et al., CNN Architectures for Large-Scale Audio Classification, 2017.
+
+    Args:
+        sampling_rate: Samples in a second of the waveforms.
+        filters: Filters of each stage, at least one.
+        units: Features of a waveform.
+        num_mel_bins: Bands of the spectrogram.
+        frame: Length of its windows in seconds; a new one begins after two fifths of it.
+        dropout: Share of features dropped before and behind the dense layer.
+
+    Raises:
+        ValueError: If an argument is outside its range, or the input is no waveform.
+
+    >>> AudioEncoder(8000, filters=[4, 8], units=16)(keras.Input((4000,))).shape
+    (None, 16)
+    """
+
+    def __init__(
+        self,
+        sampling_rate: int = 16000,
+        filters: Sequence[int] = (16, 32, 64, 128),
+        units: int = 128,
+        num_mel_bins: int = 40,
+        frame: float = 0.025,
+        dropout: float = 0.3,
+    ) -> None:
+        if not filters or any(number < 1 for number in filters):
+            raise ValueError(
+                "AudioEncoder needs `filters` as a list of numbers of at least 1. Received: "
+                f"filters={filters}."
+            )
+        if num_mel_bins < 2 ** len(filters):
+            raise ValueError(
+                f"`num_mel_bins` must be at least {2 ** len(filters)} for {len(filters)} stages, "
+                f"each of which halves the bands. Received: num_mel_bins={num_mel_bins}."
+            )
+        if units < 1 or not 0 <= dropout < 1:
+            raise ValueError(
+                "`units` must be at least 1 and `dropout` in [0, 1). Received: "
+                f"units={units}, dropout={dropout}."
+            )
+        if round(frame * sampling_rate) < 16:
+            raise ValueError(
+                "A window must hold at least 16 samples. Received: "
+                f"frame={frame} seconds, sampling_rate={sampling_rate} a second."
+            )
+        self.sampling_rate = sampling_rate
+        self.filters = list(filters)
+        self.units = units
+        self.num_mel_bins = num_mel_bins
+        self.frame = frame
+        self.dropout = dropout
+
+    def __call__(self, inputs: Any, name: str | None = None) -> Any:
+        """Returns features `[B, units]` of waveforms `[B, samples]`.
+
+        Args:
+            inputs: Keras tensor.
+            name: Prefix of the layers' names.
+        """
+        name = name or "audio"
+        if not isinstance(inputs, keras.KerasTensor) or len(inputs.shape) != 2:
+            shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), inputs)
+            raise ValueError(
+                f"AudioEncoder expects waveforms [B, samples]. Received the shape {shapes}."
+            )
+        features = self._spectrogram(inputs, name)
+        for i, number in enumerate(self.filters):
+            features = keras.layers.Conv2D(
+                number, 3, padding="same", use_bias=False, name=f"{name}_convolution_{i}"
+            )(features)
+            features = keras.layers.BatchNormalization(
+                momentum=0.9, name=f"{name}_normalization_{i}"
+            )(features)
+            features = keras.layers.Activation("relu", name=f"{name}_activation_{i}")(features)
+            features = keras.layers.MaxPooling2D(padding="same", name=f"{name}_pooling_{i}")(
+                features
+            )
+        features = keras.layers.Concatenate(name=f"{name}_mean_and_maximum")(
+            [
+                keras.layers.GlobalAveragePooling2D(name=f"{name}_mean")(features),
+                keras.layers.GlobalMaxPooling2D(name=f"{name}_maximum")(features),
+            ]
+        )
+        features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
+        features = keras.layers.Dense(self.units, "relu", name=f"{name}_dense")(features)
+        return keras.layers.Dropout(self.dropout, name=f"{name}_dropout_of_features")(features)
+
+    def _spectrogram(self, waveforms: Any, name: str) -> Any:
+        """Returns normalised decibels `[B, frames, bands, 1]`."""
+        window = round(self.frame * self.sampling_rate)
+        decibels = keras.layers.MelSpectrogram(
+            fft_length=2 ** (window - 1).bit_length(),
+            sequence_length=window,
+            sequence_stride=max(1, round(0.4 * window)),
+            sampling_rate=self.sampling_rate,
+            num_mel_bins=self.num_mel_bins,
+            min_freq=min(60.0, self.sampling_rate / 16),
+            top_db=1e6,  # it counts from the loudest sound of the whole batch
+            name=f"{name}_spectrogram",
+        )(waveforms)
+        frames = keras.layers.Permute((2, 1), name=f"{name}_frames")(decibels)
+        frames = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bands")(frames)
+        return keras.layers.Reshape((-1, self.num_mel_bins, 1), name=f"{name}_image")(frames)
