@@ -478,7 +478,7 @@ TRUNKS = [
     TrunkRow(
         trunks.OMoE,
         lambda tasks: trunks.OMoE([4], num_experts=2),
-        shared={"expert_0_dense_0", "expert_1_dense_0", "gate"},
+        shared={"expert_0_dense_0", "expert_1_dense_0", "shared_gate"},
     ),
     TrunkRow(
         trunks.PLE,

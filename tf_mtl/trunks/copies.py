@@ -21,12 +21,14 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
     Args:
         body: List of units of dense layers, a body of this package, a Keras layer or model, or
             a callable from inputs to features that makes new layers in each call. It is told the
-            name if it has an argument `name`.
+            name if it has an argument `name`; otherwise its layers, which have the same names in
+            every call, are put into a model of that name.
         inputs: Keras tensor, or a dictionary or list of them.
         name: Name of the copy, or prefix of the names of its layers.
 
     Raises:
         TypeError: If `body` is none of these.
+        ValueError: If a layer or model cannot be copied.
 
     >>> inputs = keras.Input((8,))
     >>> copy_of([16, 4], inputs, "a").shape, copy_of(keras.layers.Dense(4), inputs, "b").shape
@@ -43,7 +45,8 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
         )
     if "name" in inspect.signature(body).parameters:
         return body(inputs, name=name)
-    return body(inputs)
+    within = keras.tree.map_structure(_same_input, inputs)
+    return keras.Model(within, body(within), name=name)(inputs)
 
 
 def are_units(body: Any) -> bool:
@@ -54,12 +57,23 @@ def are_units(body: Any) -> bool:
 
 
 def _copy_of_layer(layer: keras.layers.Layer, inputs: Any, name: str) -> Any:
-    if isinstance(layer, (keras.Sequential, Functional)):
-        copy = keras.models.clone_model(layer)
-    else:
-        copy = type(layer).from_config(layer.get_config())
+    try:
+        if isinstance(layer, (keras.Sequential, Functional)):
+            copy = keras.models.clone_model(layer)
+        else:
+            copy = type(layer).from_config(layer.get_config())
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r} cannot be copied from its configuration: "
+            f"{error}. Define get_config() with all arguments of its constructor, or pass a "
+            "function that makes a new one in each call: lambda inputs: MyLayer()(inputs)."
+        ) from error
     copy.name = name
     features = copy(inputs)
     if layer.built and layer.weights:
         copy.set_weights(layer.get_weights())
     return features
+
+
+def _same_input(tensor: Any) -> Any:
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)

@@ -23,6 +23,8 @@ def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, An
             layer for two experts.
     """
     outputs: dict[str, Any] = {}
+    operations: list[Any] = []
+    used: set[int] = set()
     for name in names:
         output = copy_of(expert, inputs, name)
         if not isinstance(output, keras.KerasTensor):
@@ -32,12 +34,15 @@ def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, An
                 "expert=lambda inputs: Layer()(inputs)['name']."
             )
         operation = output._keras_history.operation
-        if any(operation is other._keras_history.operation for other in outputs.values()):
+        variables = {id(variable) for variable in getattr(operation, "variables", ())}
+        if operation in operations or variables & used:
             raise ValueError(
-                f"Two experts are the same layer, {operation.name!r}: {expert!r} uses it in every "
-                "call. Make the layer within the function, so that each expert has its own, or "
-                "pass the layer itself, which is then copied."
+                f"Two experts share a layer: {expert!r} uses the same one in every call. Make the "
+                "layer within the function, so that each expert has its own, or pass the layer "
+                "itself, which is then copied."
             )
+        operations.append(operation)
+        used |= variables
         outputs[name] = output
     return outputs
 

@@ -52,6 +52,6 @@ class OMoE(Trunk):
         names = [f"expert_{i}" for i in range(self.num_experts)]
         experts = make_experts(self.expert, inputs, names)
         features = softmax_mix(
-            gate_features(inputs, self.gate), experts, ("gate", "mixture"), tasks
+            gate_features(inputs, self.gate), experts, ("shared_gate", "shared_mixture"), tasks
         )
         return with_towers(features, tasks, self.towers)
