@@ -168,7 +168,7 @@ def test_an_optimizer_that_knows_other_variables_is_refused():
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="Did you mean 'uncertainty'"):
         compiled("uncertanty")
-    with pytest.raises(ValueError, match="3 tasks|2"):
+    with pytest.raises(ValueError, match="weights"):
         compiled(weightings.Constant([1.0, 2.0]))
     inputs = keras.Input((4,))
     model = MultiTaskModel(inputs, keras.layers.Dense(1)(inputs))

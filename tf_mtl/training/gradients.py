@@ -84,13 +84,13 @@ def exact(step: RecordedStep, aggregator: Aggregator) -> Gradients:
     sparing = isinstance(aggregator, GramianAggregator) and aggregator.every != 1
     if sparing and aggregator.groups == "all" and num_replicas() == 1:
         (combined, others), weights = aggregator.spare(
-            lambda: _jacobian(step, is_shared),
+            lambda: jacobian(step, is_shared),
             lambda weights: _combination(step, weights, is_shared),
             step.losses,
         )
         rows = None
     else:
-        blocks, others = _jacobian(step, is_shared)
+        blocks, others = jacobian(step, is_shared)
         combined, weights, rows = aggregator.answer(blocks, step.losses, layers=layers)
     factor = step.scale / num_replicas()
     of_shared = iter(
@@ -159,8 +159,13 @@ def jacobian_shapes(variables: Sequence[Any], tasks: int, groups: str) -> list[A
     ]
 
 
-def _jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> tuple[list[Any], list[Any]]:
-    """Returns the blocks `[T, n_i]` of the shared variables and the gradients of the others."""
+def jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+    """Returns the blocks `[T, n_i]` of the shared variables and the gradients of the others.
+
+    Args:
+        step: What the tape has seen.
+        is_shared: For each variable, whether it is.
+    """
     rows = [
         [None] * len(step.variables) if term is None else step.tape.gradient(term, step.sources)
         for term in step.terms

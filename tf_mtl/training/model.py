@@ -315,6 +315,24 @@ class MultiTaskModel(keras.Model):
                 return self._balanced_step(data)
             return super().train_step(data)
 
+    def gradients_seen(self) -> tuple[list[str], Any, Any]:
+        """Returns tasks, gradient norms `[T]` and cosines `[T, T]` of the last training step.
+
+        Raises:
+            ValueError: If there is no aggregator that computes them in each step.
+        """
+        if self._balanced_step is None:
+            raise ValueError(
+                "No norms and cosines are computed in training without an aggregator. Pass a "
+                "batch: TaskGradients(data=(x, y))."
+            )
+        return self._balanced_step.records.read()
+
+    @property
+    def task_losses(self) -> TaskLosses:
+        """The compiled losses of the tasks."""
+        return self._compile_loss
+
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from .gradients import Gradients
@@ -41,6 +42,20 @@ class Records:
             f"{task}_weight": weight
             for task, weight in zip(self.tasks, tf.unstack(weights), strict=True)
         }
+
+    def read(self) -> tuple[list[str], Any, Any]:
+        """Returns the tasks, norms `[T]` and cosines `[T, T]` of the last step.
+
+        Raises:
+            ValueError: If no step has computed them.
+        """
+        norms, cosines = np.asarray(self.norms), np.asarray(self.cosines)
+        if np.isnan(cosines).all():
+            raise ValueError(
+                "No norms and cosines were computed in training: the aggregator does not look at "
+                "them in each step. Pass a batch: TaskGradients(data=(x, y))."
+            )
+        return self.tasks, norms, cosines
 
 
 def _variable(shape: list[int], name: str) -> tf.Variable:

@@ -278,7 +278,7 @@ class TaskLosses:
         return {task: value for task, (value, _) in terms.items()}
 
     def task_terms(
-        self, y_true: Any, y_pred: Mapping[str, Any], sample_weight: Any = None
+        self, y_true: Any, y_pred: Mapping[str, Any], sample_weight: Any = None, show: bool = True
     ) -> dict[str, tuple[tf.Tensor, tf.Tensor | bool]]:
         """Returns the same together with whether the global batch has a label of the task.
 
@@ -286,6 +286,7 @@ class TaskLosses:
             y_true: `{task: labels}` for any of the tasks.
             y_pred: `{task: output}`.
             sample_weight: None, weights for all tasks, or `{task: weights}` for any of them.
+            show: Whether the displayed losses are updated.
         """
         labels = as_task_dictionary(y_true, self.tasks, "labels")
         outputs = as_task_dictionary(y_pred, self.tasks, "outputs")
@@ -298,7 +299,7 @@ class TaskLosses:
         if num_replicas() > 1:
             terms = _over_replicas(terms)
         values = {task: term.value() for task, term in terms.items()}
-        for task in (task for task in values if task in self.trackers):
+        for task in (task for task in values if show and task in self.trackers):
             with tf.name_scope("displayed"):
                 self._track(task, values[task], terms[task], outputs[task].shape[0])
         return {task: (value, terms[task].present) for task, value in values.items()}

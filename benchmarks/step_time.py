@@ -1,0 +1,207 @@
+"""Milliseconds of a training step: this package, plain Keras, and TorchJD, taken in turn.
+
+    python benchmarks/step_time.py [--peer-python PATH] [--networks mlp cnn] [--tasks 2 8 32]
+        [--methods upgrad ...] [--rounds 7]
+
+`--peer-python` is the interpreter of an environment with torch and torchjd[full]; without it the
+peer's columns are left out. Every round asks each program in turn, and the medians of the rounds'
+ratios are printed, so that a machine whose speed changes does not matter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+BARS = {("mlp", 2): 1.6, ("mlp", 8): 4.2, ("mlp", 32): 12.0}
+BARS |= {("cnn", 2): 1.65, ("cnn", 8): 5.0, ("cnn", 32): 15.0}
+PEER_BARS = {"mlp": 0.55, "cnn": 0.85}
+# With n steps of TorchJD's options that are fastest somewhere.
+PEER_OPTIONS: list[dict[str, Any]] = [{}, {"chunk": 1}, {"chunk": 1, "gramian": True}]
+BY_MATRIX = ("graddrop", "trimmed_mean", "config")  # no Gramian to optimise in TorchJD
+METHODS = [
+    "upgrad",
+    "dualproj",
+    "pcgrad",
+    "mgda",
+    "cagrad",
+    "nash_mtl",
+    "imtl_g",
+    "aligned_mtl",
+    "config",
+    "graddrop",
+    "gradvac",
+    "fairgrad",
+    "sdmgrad",
+    "modo",
+    "pcd",
+    "krum",
+    "trimmed_mean",
+    "mean",
+]
+
+
+class Worker:
+    """A program that answers requests for measurements.
+
+    Args:
+        command: What to start.
+    """
+
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, **request: Any) -> float:
+        """Returns the milliseconds of a step."""
+        self.send(request)
+        assert self.process.stdout is not None
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"The worker stopped at {request}.")
+        return float(json.loads(answer))
+
+    def send(self, request: Any) -> None:
+        """Sends a request."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+
+
+def serve() -> None:
+    """The worker of this package: answers requests until the input ends."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from tf_mtl import MultiTaskModel
+
+    def network(model_class: type[keras.Model], kind: str, tasks: int) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((784,) if kind == "mlp" else (28, 28, 1), name="image")
+        x = inputs
+        if kind == "mlp":
+            for _ in range(4):
+                x = keras.layers.Dense(512, activation="relu")(x)
+        else:
+            for filters in (32, 64, 128):
+                x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+                x = keras.layers.MaxPooling2D()(x)
+            x = keras.layers.Dense(256, activation="relu")(keras.layers.Flatten()(x))
+        return model_class(inputs, {f"t{i}": keras.layers.Dense(10)(x) for i in range(tasks)})
+
+    def step_of(kind: str, tasks: int, method: str, options: dict[str, Any]) -> Any:
+        model_class = keras.Model if method == "plain" else MultiTaskModel
+        model = network(model_class, kind, tasks)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        losses = {f"t{i}": loss for i in range(tasks)}
+        more = {} if method == "plain" else {"aggregator": aggregator(method, options)}
+        model.compile(keras.optimizers.SGD(0.01), loss=losses, jit_compile=False, **more)
+        random = np.random.default_rng(0)
+        batch = 256 if kind == "mlp" else 128
+        x = random.normal(size=(batch, *model.input.shape[1:])).astype("float32")
+        y = {task: random.integers(0, 10, batch) for task in losses}
+        iterator = iter(tf.data.Dataset.from_tensors((x, y)).repeat())
+        function = model.make_train_function()
+
+        def run(steps: int) -> float:
+            start = time.perf_counter()
+            for _ in range(steps):
+                logs = function(iterator)
+            float(keras.tree.flatten(logs)[0])
+            return 1000.0 * (time.perf_counter() - start) / steps
+
+        run(2)
+        return run
+
+    def aggregator(method: str, options: dict[str, Any]) -> Any:
+        from tf_mtl import aggregators
+
+        return type(aggregators.get(method))(**options)
+
+    ready: dict[str, Any] = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request == "forget":
+            ready.clear()
+            keras.backend.clear_session()
+            continue
+        steps = request.pop("steps")
+        key = json.dumps(request)
+        if key not in ready:
+            names = (request["network"], request["tasks"], request["method"])
+            ready[key] = step_of(*names, request["options"])
+        print(json.dumps(ready[key](steps)), flush=True)
+
+
+def main() -> None:
+    """Prints one row for each network, number of tasks and method."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peer-python", help="interpreter with torch and torchjd")
+    parser.add_argument("--networks", nargs="+", default=["mlp", "cnn"])
+    parser.add_argument("--tasks", nargs="+", type=int, default=[2, 8, 32])
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    parser.add_argument(
+        "--options", type=json.loads, default={}, help='such as {"wrt": "features"}'
+    )
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of one measurement")
+    arguments = parser.parse_args()
+
+    ours = Worker([sys.executable, __file__, "--worker"])
+    peer = None
+    if arguments.peer_python:
+        script = Path(__file__).with_name("step_time_torchjd.py")
+        peer = Worker([arguments.peer_python, str(script), str(os.cpu_count())])
+    print(
+        f"options: {arguments.options or 'none'}; ms a step, medians of {arguments.rounds} rounds"
+    )
+    print(
+        "network   T  method          plain    ours  ours/plain   bar   TorchJD  ours/TorchJD  bar"
+    )
+    for network in arguments.networks:
+        for tasks in arguments.tasks:
+            for method in arguments.methods:
+                print(_row(ours, peer, network, tasks, method, arguments), flush=True)
+            for worker in (ours, peer):
+                if worker is not None:
+                    worker.send("forget")
+
+
+def _row(
+    ours: Worker, peer: Worker | None, network: str, tasks: int, method: str, arguments: Any
+) -> str:
+    one: dict[str, Any] = {"network": network, "tasks": tasks}
+    first = ours.ask(**one, method=method, options=arguments.options, steps=1)
+    steps = max(2, int(arguments.seconds * 1000 / first))
+    plain, mine, theirs = [], [], []
+    for _ in range(arguments.rounds):
+        plain.append(ours.ask(**one, method="plain", options={}, steps=2 * steps))
+        mine.append(ours.ask(**one, method=method, options=arguments.options, steps=steps))
+        if peer is not None:
+            options = [o for o in PEER_OPTIONS if method not in BY_MATRIX or not o.get("gramian")]
+            times = [
+                peer.ask(**one, method=method, options=o, steps=max(1, steps // 2)) for o in options
+            ]
+            theirs.append(min(times))
+    ratio = statistics.median(a / b for a, b in zip(mine, plain, strict=True))
+    row = (
+        f"{network:7} {tasks:3}  {method:13} {statistics.median(plain):7.1f} "
+        f"{statistics.median(mine):7.1f} {ratio:11.2f} {BARS.get((network, tasks), 0):5.2f}"
+    )
+    if theirs:
+        against = statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+        row += f" {statistics.median(theirs):9.1f} {against:13.2f} {PEER_BARS[network]:4.2f}"
+    return row
+
+
+if __name__ == "__main__":
+    serve() if "--worker" in sys.argv else main()

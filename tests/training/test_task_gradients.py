@@ -1,0 +1,74 @@
+"""Norms and cosines of the tasks' gradients as logs."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.programs import LOSSES, arrays, network
+from tf_mtl.training import TaskGradients, task_gradients
+
+TASKS = ["kind", "sold", "price"]
+
+
+def compiled(**arguments):
+    model = network()
+    model.compile(keras.optimizers.SGD(0.0), loss=dict(LOSSES), **arguments)
+    return model
+
+
+def by_hand(model, x, y):
+    shared = model.get_layer("shared").trainable_variables
+    rows = []
+    for task in TASKS:
+        with tf.GradientTape() as tape:
+            losses = keras.losses.get(LOSSES[task])(y[task].reshape(len(x), -1), model(x)[task])
+            loss = tf.reduce_mean(losses)
+        parts = tape.gradient(loss, [variable.value for variable in shared])
+        rows.append(np.concatenate([np.ravel(part) for part in parts]))
+    return np.stack(rows)
+
+
+def test_norms_and_cosines_of_a_batch():
+    x, y, _ = arrays(48)
+    model = compiled()
+    rows = by_hand(model, x, y)
+    tasks, norms, cosines = task_gradients(model, x, y)
+    assert tasks == TASKS
+    np.testing.assert_allclose(norms, np.linalg.norm(rows, axis=1), rtol=1e-5)
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(cosines, units @ units.T, atol=1e-5)
+
+
+@pytest.mark.parametrize("aggregator", ["upgrad", {"wrt": "features"}], ids=["exact", "features"])
+def test_what_the_aggregator_computed_is_logged(aggregator):
+    """One batch and a learning rate of 0: training sees what a batch of its own shows."""
+    from tf_mtl import aggregators
+
+    x, y, _ = arrays(48)
+    if isinstance(aggregator, dict):
+        aggregator = aggregators.UPGrad(**aggregator)
+    model = compiled(aggregator=aggregator)
+    logs = model.fit(x, y, batch_size=48, verbose=0, callbacks=[TaskGradients()]).history
+    assert {f"{task}_gradient_norm" for task in TASKS} <= set(logs)
+    assert {"kind_sold_cosine", "kind_price_cosine", "sold_price_cosine"} <= set(logs)
+    if aggregator == "upgrad":
+        again = compiled().fit(x, y, batch_size=48, verbose=0, callbacks=[TaskGradients((x, y))])
+        for name in ("kind_gradient_norm", "kind_price_cosine"):
+            assert logs[name][0] == pytest.approx(again.history[name][0], rel=1e-4, abs=1e-5)
+
+
+def test_without_aggregator_a_batch_is_needed():
+    x, y, _ = arrays(48)
+    with pytest.raises(ValueError, match="Pass a batch"):
+        compiled().fit(x, y, verbose=0, callbacks=[TaskGradients()])
+    with pytest.raises(ValueError, match="Pass a batch"):
+        compiled(aggregator="graddrop").fit(x, y, verbose=0, callbacks=[TaskGradients()])
+
+
+def test_absent_tasks_have_no_gradient():
+    x, y, _ = arrays(48)
+    y["sold"][:] = -1
+    _, norms, cosines = task_gradients(compiled(), x, y)
+    assert norms[1] == 0.0
+    assert cosines[0, 1] == 0.0
