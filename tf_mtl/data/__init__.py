@@ -7,6 +7,8 @@ preprocessing that becomes part of the model, and what each task's labels are.
 from .arrays import from_npz as from_npz
 from .arrays import from_numpy as from_numpy
 from .audio_folder import from_audio_folder as from_audio_folder
+from .augment import Augment as Augment
+from .augment import soft_labels as soft_labels
 from .calendar import CalendarFeatures as CalendarFeatures
 from .columns import inputs_from_dataframe as inputs_from_dataframe
 from .csv_file import from_csv as from_csv

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from ..losses import BoundingBoxLoss
 from ..metrics import BoxIoU
@@ -63,9 +64,10 @@ class BoxLabels(LabelRule):
 class BoundingBox(BaseHead):
     """The corners of one box, as shares of the width and height of the image.
 
-    Every prediction is a box inside the image: along each axis the head tells the shares before,
-    inside and behind the box by a softmax, so that 0 ≤ x1 ≤ x2 ≤ 1. (Offsets that are clipped have
-    no gradient at the clip; corners predicted freely may swap.)
+    Every prediction is a box inside the image: the head tells two places along each axis by a
+    sigmoid, and the smaller one is x1 or y1, so that 0 ≤ x1 ≤ x2 ≤ 1. (Offsets that are clipped
+    have no gradient at the clip; corners that are not sorted may swap.) An untrained head tells a
+    box in the middle of the image.
 
     Labels are `[B, 4]`: x1, y1, x2, y2 from 0 to 1, the y axis downwards. Missing: NaN throughout.
     Boxes without an area, swapped corners and boxes in pixels are refused.
@@ -76,41 +78,49 @@ class BoundingBox(BaseHead):
         **kwargs: Other arguments of `keras.layers.Layer`.
 
     Call arguments:
-        features: `[B, d]`; or maps `[B, ..., d]` of known size, which are flattened and not
-            averaged, since where something lies is the question.
+        features: `[B, d]`; or maps `[B, height, width, d]` of known size. Where something lies is
+            the question, so that maps are not averaged: the head reads their profiles, the
+            maximum of each column and of each row.
 
     Returns:
         Boxes x1, y1, x2, y2, float32 `[B, 4]`.
 
-    >>> BoundingBox()(keras.ops.zeros((1, 8))).numpy().round(2).tolist()
-    [[0.33000001311302185, 0.33000001311302185, 0.6700000166893005, 0.6700000166893005]]
+    >>> BoundingBox()(keras.ops.zeros((1, 8))).numpy().astype("float64").round(2).tolist()
+    [[0.27, 0.27, 0.73, 0.73]]
     """
 
     def __init__(self, loss: Any = None, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.loss = loss
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
-        self.projection = keras.layers.Dense(6, dtype=self.dtype_policy, name="shares")
+        self.projection = keras.layers.Dense(
+            4,
+            activation="sigmoid",
+            bias_initializer=_middle,
+            dtype=self.dtype_policy,
+            name="places",
+        )
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
         """Creates the projection."""
-        if len(features_shape) < 2 or None in features_shape[1:]:
+        if len(features_shape) not in (2, 4) or None in features_shape[1:]:
             raise ValueError(
                 "BoundingBox needs features of a known size, [B, d] or [B, height, width, d]. "
                 f"Received features of shape {tuple(features_shape)}. Give the input a fixed "
                 "size, or let the trunk end in a vector."
             )
-        self.projection.build(self.flatten.compute_output_shape(features_shape))
+        if len(features_shape) == 4:
+            batch, height, width, size = features_shape
+            features_shape = (batch, (height + width) * size)  # type: ignore[operator]
+        self.projection.build(features_shape)
 
     def call(self, features: Any) -> Any:
         """Returns the boxes."""
-        scores = self.projection(self.flatten(features))
-        before, inside, _ = keras.ops.split(
-            keras.ops.softmax(keras.ops.reshape(scores, (-1, 3, 2)), axis=1), 3, axis=1
-        )
-        # The sum of two shares may exceed 1 by a rounding error.
-        corners = [before, keras.ops.minimum(before + inside, 1)]
-        return keras.ops.reshape(keras.ops.concatenate(corners, axis=1), (-1, 4))
+        if len(features.shape) == 4:
+            columns, rows = ops.max(features, axis=1), ops.max(features, axis=2)
+            features = self.flatten(ops.concatenate([columns, rows], axis=1))
+        first, second = ops.split(self.projection(features), 2, axis=-1)
+        return ops.concatenate([ops.minimum(first, second), ops.maximum(first, second)], axis=-1)
 
     @property
     def default_loss(self) -> Any:
@@ -141,3 +151,8 @@ class BoundingBox(BaseHead):
         """Returns the head of a config."""
         loss = keras.saving.deserialize_keras_object(config["loss"])
         return cls(**{**config, "loss": loss})
+
+
+def _middle(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """Returns the biases of a box whose sides are 0.27 from those of the image."""
+    return ops.convert_to_tensor([-1, -1, 1, 1], dtype=dtype)

@@ -101,6 +101,7 @@ class UNet(Trunk):
                 filters,
                 self.kernel_size,
                 padding="same",
+                kernel_initializer="he_normal",  # section 3 of the paper
                 use_bias=not self.normalization,
                 name=f"{name}_convolution_{i}",
             )(maps)

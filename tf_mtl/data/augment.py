@@ -1,0 +1,268 @@
+"""Random changes of images that the labels of every task follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ..names import check_known, unknown_name
+from .augment_layers import KINDS, PIXELS, check_layer, mixes, moves
+from .targets import Target
+
+_BOXES = "rel_xyxy"  # Keras' name for x1, y1, x2, y2 from 0 to 1
+
+
+class Augment:
+    """Changes the images of a batch at random with Keras' layers, and all tasks' labels with them.
+
+    Keras' layers can do this for one set of labels; here each task's labels are treated as what
+    they are, and all with the same random transformation:
+
+    * layers that move the image (RandomFlip, RandomTranslation, RandomZoom, RandomCrop, ...) move
+      masks, dense labels and boxes too. Pixels and boxes that leave the image become missing;
+    * layers that change colours change no label;
+    * MixUp and CutMix mix classes as shares, `[B, classes]`, binary labels, multi-label ones and
+      numbers linearly; CutMix cuts masks as it cuts images. Where one of the two labels is missing
+      the mixed one is;
+    * missing labels stay missing.
+
+    What cannot be right is refused when the object is made: a box under MixUp or RandomRotation.
+    What an augmentation means for a class is for the user to know: a flipped "left" is a "right",
+    and a flipped surface normal points elsewhere.
+
+    With MixUp or CutMix a classification has the loss "categorical_crossentropy" in `compile`, and
+    validation data go through `soft_labels`. The order of the draws depends on the layers' seeds,
+    so give these if runs must be repeatable.
+
+    Args:
+        layers: Layers of `keras.layers`, applied one after the other. They are copied.
+        targets: `{task: Target or kind}`, such as `splits.targets`; further kinds are
+            "dense_regression" and "key_points".
+        image: Name of the image among the inputs where there are several.
+
+    Raises:
+        ValueError: If a layer is unknown or a task's labels cannot follow it, or a classification
+            to be mixed does not know its number of classes.
+
+    References: H. Zhang et al., mixup, ICLR 2018, equation 1; S. Yun et al., CutMix, ICCV 2019.
+
+    >>> augment = Augment([keras.layers.RandomFlip("horizontal", seed=1)], {"box": "box"})
+    >>> batch = tf.data.Dataset.from_tensors((tf.zeros((1, 8, 8, 1)), {"box": [[0.0, 0, 0.5, 1]]}))
+    >>> sorted({tuple(y["box"][0].numpy().tolist()) for _, y in batch.repeat(20).map(augment)})
+    [(0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)]
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[keras.layers.Layer],
+        targets: Mapping[str, str | Target],
+        image: str | None = None,
+    ) -> None:
+        self.targets = {
+            task: target if isinstance(target, Target) else None for task, target in targets.items()
+        }
+        self.kinds = {
+            task: target.kind if isinstance(target, Target) else target
+            for task, target in targets.items()
+        }
+        for task, kind in self.kinds.items():
+            if kind not in KINDS:
+                raise ValueError(unknown_name(kind, KINDS, f"kind of task {task!r}"))
+        for layer in layers:
+            check_layer(layer, self.kinds)
+        self.image = image
+        self.layers = [_copy(layer) for layer in layers]
+        self.classes = {
+            task: _num_classes(task, self.targets[task])
+            for task, kind in self.kinds.items()
+            if any(map(mixes, layers))
+            and (kind == "classification" or (kind == "segmentation" and _blends(layers)))
+        }
+
+    def __call__(self, x: Any, y: Mapping[str, Any], *weights: Any) -> tuple[Any, ...]:
+        """Returns a batch `(x, {task: y}[, weights])` of changed images and labels.
+
+        Args:
+            x: Images `[B, height, width, channels]`, or a dictionary that holds them.
+            y: `{task: labels}`, B rows each.
+            *weights: Sample weights, if any: `[B]` or `{task: [B]}`. They mix with the labels.
+        """
+        check_known(y, self.kinds, "task in the labels to augment:")
+        images = self._image_of(x)
+        labels = {task: self._prepared(task, values) for task, values in y.items()}
+        rest: Any = weights
+        for layer in self.layers:
+            if not hasattr(layer, "get_random_transformation"):
+                images = layer(images)
+                continue
+            drawn = layer.get_random_transformation(images, training=True)
+            before, images = images, layer.transform_images(images, drawn, training=True)
+            if mixes(layer):
+                linear = _blend(drawn)
+                of_pixels = _cut(drawn) if "batch_masks" in drawn else linear
+                labels = {
+                    task: (of_pixels if self.kinds[task] in PIXELS else linear)(values)
+                    for task, values in labels.items()
+                }
+                rest = keras.tree.map_structure(linear, rest)
+            elif moves(layer):
+                labels = {
+                    task: self._moved(layer, drawn, self.kinds[task], values, before)
+                    for task, values in labels.items()
+                }
+        found = {task: self._finished(task, values, y[task]) for task, values in labels.items()}
+        return (_with_image(x, self.image, images), found, *rest)
+
+    def _image_of(self, x: Any) -> tf.Tensor:
+        if not isinstance(x, Mapping):
+            return tf.cast(x, tf.float32)
+        if self.image is None:
+            raise ValueError(
+                f"The inputs are a dictionary with the keys {list(x)}. Say which one is the image: "
+                "Augment(layers, targets, image=...)."
+            )
+        check_known([self.image], x, "input")
+        return tf.cast(x[self.image], tf.float32)
+
+    def _prepared(self, task: str, values: Any) -> tf.Tensor:
+        """Returns labels as floats, in which NaN is missing; those of pixels with channels."""
+        labels, kind = tf.convert_to_tensor(values), self.kinds[task]
+        if labels.dtype == tf.string:
+            raise ValueError(
+                f"Task {task!r} has text labels. Encode them as class numbers before Augment."
+            )
+        numbers = tf.cast(labels, tf.float32)
+        if kind in ("classification", "segmentation", "binary", "multilabel"):
+            numbers = tf.where(numbers == -1, float("nan"), numbers)
+        if task in self.classes:
+            numbers = _shares(numbers, self.classes[task])
+        elif kind in PIXELS and numbers.shape.rank == 3:
+            numbers = numbers[..., None]
+        return numbers
+
+    def _moved(
+        self, layer: Any, drawn: Any, kind: str, labels: tf.Tensor, images: tf.Tensor
+    ) -> tf.Tensor:
+        if kind in PIXELS:
+            # A channel of ones tells which pixels came from inside the image.
+            known = tf.concat([labels, tf.ones_like(labels[..., :1])], axis=-1)
+            known = layer.transform_segmentation_masks(known, drawn, training=True)
+            return tf.where(known[..., -1:] > 0.5, known[..., :-1], float("nan"))
+        if kind != "box":
+            return labels
+        if isinstance(layer, keras.layers.RandomCrop):
+            moved = _cropped(labels, drawn, images, (layer.height, layer.width))
+        else:
+            boxes = {"boxes": labels[:, None], "labels": tf.zeros_like(labels[:, :1])}
+            moved = layer.transform_bounding_boxes(boxes, drawn, training=True)["boxes"][:, 0]
+        inside = tf.reduce_all(moved[:, 2:] > moved[:, :2], axis=-1, keepdims=True)
+        missing = tf.reduce_any(tf.math.is_nan(labels), axis=-1, keepdims=True)
+        return tf.where(inside & ~missing, moved, float("nan"))
+
+    def _finished(self, task: str, labels: tf.Tensor, given: Any) -> tf.Tensor:
+        """Returns labels in the dtype and shape that they came in, where these still fit."""
+        given = tf.convert_to_tensor(given)
+        if self.kinds[task] in PIXELS and given.shape.rank == 3 and task not in self.classes:
+            labels = labels[..., 0]
+        mixed = any(map(mixes, self.layers)) and self.kinds[task] != "segmentation"
+        if given.dtype.is_floating or task in self.classes or mixed:
+            return tf.cast(labels, given.dtype) if given.dtype.is_floating else labels
+        numbers = tf.where(tf.math.is_nan(labels), -1.0, tf.round(labels))
+        # An unsigned dtype has no -1 to mark the pixels that came from outside the image.
+        return tf.cast(numbers, tf.int32 if given.dtype.is_unsigned else given.dtype)
+
+
+def soft_labels(targets: Mapping[str, Target]) -> Callable[..., Any]:
+    """Returns a function for `dataset.map` that makes shares of classes, NaN where missing.
+
+    It brings validation data to the form that labels have behind MixUp or CutMix.
+
+    Args:
+        targets: `{task: Target}`; only classifications change.
+
+    >>> function = soft_labels({"pet": Target("classification", num_classes=3)})
+    >>> function(tf.zeros((2, 4)), {"pet": tf.constant([2, -1])})[1]["pet"].numpy().tolist()
+    [[0.0, 0.0, 1.0], [nan, nan, nan]]
+    """
+
+    def soften(x: Any, y: Mapping[str, Any], *weights: Any) -> tuple[Any, ...]:
+        check_known(y, targets, "task in the labels:")
+        found = dict(y)
+        for task, values in y.items():
+            if targets[task].kind == "classification":
+                numbers = tf.cast(values, tf.float32)
+                missing = tf.math.is_nan(numbers) | (numbers == -1)
+                numbers = tf.where(missing, float("nan"), numbers)
+                found[task] = _shares(numbers, _num_classes(task, targets[task]))
+        return (x, found, *weights)
+
+    return soften
+
+
+def _shares(classes: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns `[..., count]` of 0 and 1, NaN where the class is missing or void."""
+    if classes.shape.rank in (2, 4):  # [B, 1], [B, height, width, 1]
+        classes = classes[..., 0]
+    known = (classes >= 0) & (classes < count)
+    places = tf.cast(tf.where(known, classes, 0.0), tf.int32)
+    return tf.where(known[..., None], tf.one_hot(places, count), float("nan"))
+
+
+def _blend(drawn: Mapping[str, Any]) -> Callable[[Any], tf.Tensor]:
+    """Returns the function that mixes labels or weights in the shares of the images."""
+    share = tf.cast(drawn["mix_weight"], tf.float32)
+    if "batch_masks" in drawn:
+        # Keras' share is that of the rectangle before it is cut off at whole pixels.
+        share = 1 - tf.reduce_mean(tf.cast(drawn["batch_masks"], tf.float32), axis=[1, 2, 3])
+
+    def blend(values: Any) -> tf.Tensor:
+        values = tf.cast(values, tf.float32)
+        own = tf.reshape(share, [-1] + [1] * (values.shape.rank - 1))
+        return own * values + (1 - own) * tf.gather(values, drawn["permutation_order"])
+
+    return blend
+
+
+def _cut(drawn: Mapping[str, Any]) -> Callable[[Any], tf.Tensor]:
+    """Returns the function that takes pixels from where the image took them."""
+
+    def cut(values: Any) -> tf.Tensor:
+        other = tf.gather(values, drawn["permutation_order"])
+        return tf.where(drawn["batch_masks"][..., :1], other, values)
+
+    return cut
+
+
+def _cropped(boxes: tf.Tensor, drawn: Any, images: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Returns boxes in the window of a RandomCrop (Keras takes rows for columns)."""
+    sides = tf.cast(tf.shape(images)[1:3], tf.float32)
+    start = tf.stack([tf.cast(drawn[1], tf.float32), tf.cast(drawn[0], tf.float32)] * 2)
+    pixels = boxes * tf.stack([sides[1], sides[0]] * 2) - start
+    return tf.clip_by_value(pixels / tf.constant([size[1], size[0]] * 2, tf.float32), 0, 1)
+
+
+def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    config = layer.get_config()
+    if moves(layer):
+        config["bounding_box_format"] = _BOXES
+    return type(layer).from_config(config)
+
+
+def _blends(layers: Sequence[Any]) -> bool:
+    return any(isinstance(layer, keras.layers.MixUp) for layer in layers)
+
+
+def _num_classes(task: str, target: Target | None) -> int:
+    if target is None or target.num_classes is None:
+        raise ValueError(
+            f"Task {task!r}: the number of classes must be known to mix them. Pass a Target, such "
+            f"as {{{task!r}: Target('classification', num_classes=10)}}."
+        )
+    return target.num_classes
+
+
+def _with_image(x: Any, name: str | None, images: tf.Tensor) -> Any:
+    return {**x, name: images} if isinstance(x, Mapping) else images
