@@ -20,7 +20,7 @@ class AITM(Trunk):
     With q_t the output of task t's tower on the shared body, z_1 = q_1 and
 
         p_{t-1} = g_{t-1}(z_{t-1}),        z_t = Σ_{u ∈ {p_{t-1}, q_t}} w_u h1(u),
-        w_u = softmax over u of ⟨h2(u), h3(u)⟩ / √k                 (equations 2 to 6)
+        w_u = softmax over u of ⟨h2(u), h3(u)⟩ / √k
 
     where g, h1, h2, h3 are dense layers and k is the width of the towers. z_t are the features of
     task t. A task trains the towers and transfers of those before it in the chain; the last tower
@@ -35,8 +35,8 @@ class AITM(Trunk):
         ValueError: If `order` does not name each task once.
 
     Reference: D. Xi et al., Modeling the Sequential Dependence among Audience Multi-step
-    Conversions with Multi-task Learning in Targeted Display Advertising, KDD 2021, figure 3. The
-    paper also penalizes a later step that is more probable than the one before it (equation 8);
+    Conversions with Multi-task Learning in Targeted Display Advertising, KDD 2021. The
+    paper also penalizes a later step that is more probable than the one before it;
     that is a loss, not a matter of the trunk.
 
     >>> features = AITM([16], tower=[8])(keras.Input((4,)), ["click", "buy"])
@@ -72,7 +72,7 @@ class AITM(Trunk):
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class InformationTransfer(keras.layers.Layer):
-    """The sum of several vectors, projected, with weights that depend on them (equations 3 to 6).
+    """The sum of several vectors, projected, with weights that depend on them.
 
     Call arguments:
         inputs: List of tensors `[B, k]`.

@@ -61,15 +61,16 @@ class Branching(Trunk):
             points: `{task: number of blocks before it is on its own}`.
 
         Raises:
-            ValueError: If a number is negative.
+            ValueError: If a number is negative or larger than that of the blocks.
         """
-        if not points or min(points.values()) < 0:
+        number = len(blocks_of(body))
+        if not points or not all(0 <= point <= number for point in points.values()):
             raise ValueError(
-                "Branch points are numbers of shared blocks, at least 0, for each task. Received: "
-                f"{dict(points)}."
+                "Branch points are numbers of shared blocks for each task, from 0 to the "
+                f"{number} that the body has. Received: {dict(points)}."
             )
         tree = []
-        for i in range(max(points.values()) + 1):
+        for i in range(min(max(points.values()) + 1, number)):
             together = [task for task, point in points.items() if point > i]
             alone = [[task] for task, point in points.items() if point <= i]
             tree.append(([together] if together else []) + alone)

@@ -18,7 +18,7 @@ class LTB(Trunk):
 
     With y_i the output of column i's block, the block of column j above it gets
 
-        x_j = Σ_i d_ij y_i,      d_j = softmax((log α_j + G) / τ),   G Gumbel noise   (equation 3)
+        x_j = Σ_i d_ij y_i,      d_j = softmax((log α_j + G) / τ),   G Gumbel noise
 
     in training, with one draw for all rows of the batch, and the likeliest parent alone in
     inference. Task t reads the last block of column t. After training, `learnt_tree` tells the tree
@@ -36,8 +36,8 @@ class LTB(Trunk):
         ValueError: If a number is not above 0, or the blocks of the columns differ in shape.
 
     Reference: P. Guo, C.-Y. Lee, D. Ulbricht, Learning to Branch for Multi-Task Learning, ICML
-    2020, figure 2 and section 3.2. As in LibMTL there are T columns at each depth; the paper lets the
-    number of blocks differ by depth, and trains α at a rate of its own.
+    2020. As in LibMTL there are T columns at each depth; the paper lets the number of blocks differ
+    by depth, and trains α at a rate of its own.
 
     >>> features = LTB([16, 8])(keras.Input((4,)), ["a", "b"])
     >>> features["a"].shape, features["b"].shape
@@ -85,7 +85,7 @@ class LTB(Trunk):
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class ParentChoice(keras.layers.Layer):
-    """One of several tensors, softly chosen in training (equation 3), the likeliest in inference.
+    """One of several tensors, softly chosen in training, the likeliest in inference.
 
     Args:
         temperature: Temperature at the start.

@@ -38,8 +38,8 @@ class MultiInput(Body):
         ValueError: If `fusion` is unknown, there is no encoder, or inputs and encoders do not
             match.
 
-    Reference: J. Arevalo et al., Gated Multimodal Units for Information Fusion, ICLR 2017 workshop,
-    section 3.1 (gated; there with sigmoids for two inputs).
+    Reference: J. Arevalo et al., Gated Multimodal Units for Information Fusion, ICLR 2017 workshop
+    (gated; there with sigmoids for two inputs).
 
     >>> inputs = {"image": keras.Input((4, 4, 1)), "row": keras.Input((3,))}
     >>> MultiInput({"image": [8], "row": [4]}, "gated", units=6)(inputs).shape

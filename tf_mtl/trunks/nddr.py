@@ -20,10 +20,10 @@ class NDDR(Trunk):
 
     With x_1 … x_T the features behind a block and [·] joining channels, task t goes on with
 
-        x̃_t = relu(BN(W_t [x_1; …; x_T]))          (equation 2 of the paper, with BN and relu)
+        x̃_t = relu(BN(W_t [x_1; …; x_T]))
 
     a 1 × 1 convolution back to the task's own number of channels, which at the start takes `own` of
-    the task's own features and shares the rest among the others (section 3.3). Cross-stitch is
+    the task's own features and shares the rest among the others. Cross-stitch is
     the special case of diagonal W. Shared are all blocks and units but the last units.
 
     Args:
@@ -39,7 +39,7 @@ class NDDR(Trunk):
         ValueError: If `own` is outside its range, or the features of the tasks differ in shape.
 
     Reference: Y. Gao, J. Ma, M. Zhao, W. Liu, A. L. Yuille, NDDR-CNN: Layerwise Feature Fusing in
-    Multi-Task CNNs by Neural Discriminative Dimensionality Reduction, CVPR 2019, figures 1 and 2.
+    Multi-Task CNNs by Neural Discriminative Dimensionality Reduction, CVPR 2019, figure 1.
     Its first weights are 0.9 of a task's own features and 0.1 of the other's, for T = 2.
 
     >>> features = NDDR([16, 8])(keras.Input((4,)), ["a", "b"])

@@ -23,11 +23,11 @@ class Sluice(Trunk):
     Behind each block the channels of each task are divided into K subspaces. Task t goes on with
     the subspaces
 
-        h̃_tk = Σ_s Σ_j α_tk,sj h_sj                     (equation 2 of the paper)
+        h̃_tk = Σ_s Σ_j α_tk,sj h_sj
 
-    and its features in the end are Σ_l β_tl h̃_t^(l) over the blocks l (section 2.2). With
+    and its features in the end are Σ_l β_tl h̃_t^(l) over the blocks l. With
     `orthogonality` λ, the loss has λ Σ ‖W_tkᵀ W_tj‖² over the pairs k < j of subspaces and over
-    the kernels W of the blocks (section 2.3). Shared is all but the last α and the β of each task.
+    the kernels W of the blocks. Shared is all but the last α and the β of each task.
 
     Args:
         body: What each task has a copy of, as in `CrossStitch`.

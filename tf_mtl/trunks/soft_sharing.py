@@ -37,9 +37,9 @@ class SoftSharing(Trunk):
         ValueError: If `penalty` is unknown or `strength` is not above 0.
 
     References: L. Duong, T. Cohn, S. Bird, P. Cook, Low Resource Dependency Parsing: Cross-lingual
-    Parameter Sharing in a Neural Network Parser, ACL 2015, section 4 (which ties the deeper layers
+    Parameter Sharing in a Neural Network Parser, ACL 2015 (which ties the deeper layers
     only); Y. Yang, T. M. Hospedales, Trace Norm Regularised Deep Multi-Task Learning, ICLR 2017
-    workshop, equation 1. The trace norm has no derivative where singular values are 0; its gradient
+    workshop. The trace norm has no derivative where singular values are 0; its gradient
     here is the subgradient of the papers, (W Wᵀ)^(-1/2) W with the pseudo-inverse.
 
     >>> features = SoftSharing([16, 8])(keras.Input((4,)), ["a", "b"])

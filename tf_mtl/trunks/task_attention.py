@@ -31,7 +31,7 @@ class TaskAttention(Trunk):
     Raises:
         ValueError: If an argument is below 1, or the body's features have no positions.
 
-    Reference: J. Lee et al., Set Transformer, ICML 2019, equation 11 (pooling by attention with a
+    Reference: J. Lee et al., Set Transformer, ICML 2019 (pooling by attention with a
     learnt query), with one query for each task. A mask of padding is heeded.
 
     >>> body = keras.layers.Conv1D(8, 3, padding="same")

@@ -178,6 +178,9 @@ class TasksApart(keras.layers.Layer):
         of_input = positions[None, :] >= self.number
         return keras.ops.expand_dims(keras.ops.logical_or(itself, of_input), 0)
 
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> None:
+        """The attention itself heeds the padding."""
+
     def compute_output_spec(self, tokens: Any) -> Any:
         """A square of the sequence's length."""
         return keras.KerasTensor((1, tokens.shape[1], tokens.shape[1]), dtype="bool")

@@ -1,0 +1,150 @@
+"""Bodies and trunks for several inputs and for series of frames."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_mtl import build_model, heads, trunks
+from tf_mtl.training.sharing import variables_by_task
+from tf_mtl.trunks.multi_input import GatedSum
+
+
+def inputs_of(**shapes):
+    return {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("fusion", ["concatenate", "sum", "gated", "attention"])
+def test_inputs_are_joined_and_each_counts(fusion):
+    random = np.random.default_rng(0)
+    x = {"image": random.normal(size=(3, 4, 4, 1)), "row": random.normal(size=(3, 5))}
+    inputs = inputs_of(image=(4, 4, 1), row=(5,))
+    body = trunks.MultiInput({"image": trunks.CNN([2], [3]), "row": [6]}, fusion, 7, upper=[4])
+    model = keras.Model(inputs, body(inputs))
+    before = np.asarray(model(x))
+    assert before.shape == (3, 4)
+    for name, values in x.items():
+        assert not np.allclose(before, model({**x, name: values * -2}))
+
+
+def test_sum_and_gates_are_their_formulas():
+    random = np.random.default_rng(0)
+    values = [random.normal(size=(4, 3)).astype("float32") for _ in range(2)]
+    features = [random.normal(size=(4, d)).astype("float32") for d in (2, 5)]
+    layer = GatedSum()
+    found = layer([values, features])
+    scores = (np.concatenate(features, axis=-1) @ layer.get_weights()[0]).reshape(4, 2, 3)
+    gates = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    expected = gates[:, 0] * values[0] + gates[:, 1] * values[1]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    inputs = inputs_of(a=(2,), b=(5,))
+    model = keras.Model(inputs, trunks.MultiInput({"a": [3], "b": [4]}, "sum", 2)(inputs))
+    x = dict(zip("ab", features, strict=True))
+    total = 0
+    for name, activation in (("a", "a_encoder_activation_0"), ("b", "b_encoder_activation_0")):
+        inside = keras.Model(model.inputs, model.get_layer(activation).output)
+        kernel, bias = model.get_layer(f"{name}_projection").get_weights()
+        total += np.asarray(inside([x["a"], x["b"]])) @ kernel + bias
+    np.testing.assert_allclose(model(x), total, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_takes_sequences_too():
+    inputs = inputs_of(words=(6, 3), row=(2,))
+    body = trunks.MultiInput({"words": keras.layers.Dense(5), "row": [4]}, "attention", 8)
+    model = keras.Model(inputs, body(inputs))
+    assert model.get_layer("tokens").output.shape == (None, 7, 8)
+    assert model.output_shape == (None, 8)
+
+
+def test_a_multi_input_body_serves_in_any_trunk():
+    inputs = inputs_of(a=(3,), b=(5,))
+    body = trunks.MultiInput({"a": [4], "b": [4]}, "sum", 4)
+    for trunk in (trunks.SoftSharing(body), trunks.CrossStitch([body, 3]), trunks.MTAN([body, 3])):
+        model = build_model(inputs, trunk, {"y": heads.Regression(), "z": heads.Regression()})
+        outputs = model.predict({"a": np.ones((2, 3)), "b": np.ones((2, 5))}, verbose=0)
+        assert outputs["y"].shape == (2, 1)
+
+
+def test_each_task_sees_its_own_input_and_shares_the_upper_layers():
+    inputs = inputs_of(photo=(4, 4, 1), sketch=(6,))
+    trunk = trunks.InputPerTask(
+        {"photo": trunks.CNN([2], [3]), "sketch": [3]},
+        upper=trunks.MLP([5]),
+        inputs_of={"a": "photo", "b": "sketch", "c": "photo"},
+    )
+    model = build_model(inputs, trunk, {task: heads.Regression() for task in "abc"})
+    random = np.random.default_rng(0)
+    x = {"photo": random.normal(size=(2, 4, 4, 1)), "sketch": random.normal(size=(2, 6))}
+    before = model.predict(x, verbose=0)
+    after = model.predict({**x, "sketch": x["sketch"] * -2}, verbose=0)
+    assert [task for task in "abc" if not np.array_equal(before[task], after[task])] == ["b"]
+    found = {
+        task: {variable.path.split("/")[0] for variable in variables} - {task}
+        for task, variables in variables_by_task(model).items()
+    }
+    photo = {"photo_encoder_convolution_0", "photo_encoder_dense_0", "shared_dense_0"}
+    assert found["a"] == found["c"] == photo
+    assert found["b"] == {"sketch_encoder_dense_0", "shared_dense_0"}
+
+
+@pytest.mark.parametrize("over_time", ["gru", "lstm", "convolution", "attention", "average"])
+def test_frames_share_a_body_and_are_joined_over_time(over_time):
+    frames = np.random.default_rng(0).normal(size=(3, 5, 4, 4, 1)).astype("float32")
+    inputs = keras.Input((5, 4, 4, 1))
+    body = trunks.TimeDistributed(trunks.CNN([2], [6]), over_time, units=6)
+    model = keras.Model(inputs, body(inputs))
+    assert model.output_shape == (None, 6)
+    changed = frames.copy()
+    changed[:, 2] = 3
+    assert not np.allclose(model(frames), model(changed))
+    backwards = np.asarray(model(frames[:, ::-1]))
+    assert np.allclose(model(frames), backwards, atol=1e-5) == (over_time == "average")
+
+
+def test_frames_are_what_time_distributed_of_keras_makes_of_them(tmp_path):
+    frames = np.random.default_rng(0).normal(size=(3, 5, 4, 4, 2)).astype("float32")
+    network = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 2)])
+    inputs = keras.Input((None, 4, 4, 2))
+    body = trunks.TimeDistributed(network, keras.layers.TimeDistributed(keras.layers.Flatten()))
+    model = keras.Model(inputs, body(inputs, name="film"))
+    expected = np.asarray(keras.layers.TimeDistributed(network)(frames)).reshape(3, 5, -1)
+    np.testing.assert_allclose(model(frames), expected, rtol=1e-5, atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(frames), model(frames))
+    assert [layer.name for layer in model.layers][1:] == ["film_frames", "film_over_time"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: trunks.MultiInput({"a": [3]}, "som"), "Did you mean 'sum'"),
+        (lambda: trunks.MultiInput({}), "at least one encoder"),
+        (lambda: trunks.MultiInput({"a": [3]})(inputs_of(b=(2,))), "without an encoder: 'b'"),
+        (
+            lambda: trunks.MultiInput({"a": [3], "b": [3]})(inputs_of(a=(2,))),
+            "without an input: 'b'",
+        ),
+        (lambda: trunks.MultiInput({"a": [3]})(keras.Input((2,))), "as a dictionary"),
+        (lambda: trunks.InputPerTask({}, [3]), "needs `encoders`"),
+        (
+            lambda: trunks.InputPerTask({"a": [3]}, [3])(inputs_of(a=(2,)), ["b"]),
+            "Unknown input of a task: 'b'",
+        ),
+        (
+            lambda: trunks.InputPerTask({"a": [3]}, [3], {"y": "a"})(inputs_of(a=(2,)), ["y", "z"]),
+            "task without an input: 'z'",
+        ),
+        (
+            lambda: trunks.InputPerTask({"a": [3], "b": [4]}, [3])(
+                inputs_of(a=(2,), b=(2,)), ["a", "b"]
+            ),
+            "of one shape from all encoders",
+        ),
+        (lambda: trunks.TimeDistributed([3], "gruu"), "Did you mean 'gru'"),
+        (lambda: trunks.TimeDistributed([3], units=0), "`units` must be"),
+        (lambda: trunks.TimeDistributed([3])(keras.Input((4,))), "one series of frames"),
+    ],
+)
+def test_arguments_are_checked(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
