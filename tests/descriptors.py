@@ -326,12 +326,12 @@ TRUNKS = [
     TrunkRow(
         trunks.TaskEmbedding,
         lambda tasks: trunks.TaskEmbedding([8], dimension=3, units=[4]),
-        shared={"shared_dense_0", "task_conditioning", "conditioned"},
+        shared={"shared_dense_0", "conditioning", "conditioned"},
     ),
     TrunkRow(
         trunks.TaskTransformer,
         lambda tasks: trunks.TaskTransformer(width=8, num_layers=1, num_heads=2),
-        shared={"input_numbers", "task_tokens", "encoder_normalization"}
+        shared={"input_numbers", "tokens_of_tasks", "encoder_normalization"}
         | {f"encoder_0_{layer}" for layer in ("attention", "dense_0", "dense_1")}
         | {f"encoder_0_{layer}_normalization" for layer in ("attention", "dense")},
     ),

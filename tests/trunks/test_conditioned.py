@@ -83,7 +83,7 @@ def test_task_embeddings_condition_shared_layers(conditioning):
     inputs = keras.Input((3, 3, 2))
     model = with_random_weights(keras.Model(inputs, trunk(inputs, ["a", "b"])))
     features, vector = outputs_of(model, image, "shared_block_0", "b_embedding")
-    matrices = model.get_layer("task_conditioning").get_weights()
+    matrices = model.get_layer("conditioning").get_weights()
     wide = np.broadcast_to(vector, (4, 2, 2, 3))
     expected = {
         "film": lambda w, v: (1 + vector @ w) * features + vector @ v,
@@ -113,7 +113,7 @@ def test_the_transformer_takes_vectors_sequences_and_images(shape):
     assert found["a"].shape == (4, 8)
     assert not np.allclose(found["a"], found["b"])
     length = {1: 6, 2: 5, 3: 6}[len(shape)]
-    assert model.get_layer("task_tokens").output.shape == (None, 2 + length, 8)
+    assert model.get_layer("tokens_of_tasks").output.shape == (None, 2 + length, 8)
 
 
 def test_the_transformer_joins_the_tokens_of_several_inputs():
@@ -125,7 +125,7 @@ def test_the_transformer_joins_the_tokens_of_several_inputs():
 def changed_by(model, x, task_tokens):
     """Returns which tasks' features change with the token of one task."""
     before = model(x)
-    model.get_layer("task_tokens").set_weights([task_tokens])
+    model.get_layer("tokens_of_tasks").set_weights([task_tokens])
     after = model(x)
     return {task for task in before if not np.allclose(before[task], after[task], atol=1e-6)}
 
@@ -133,7 +133,7 @@ def changed_by(model, x, task_tokens):
 @pytest.mark.parametrize(("interact", "expected"), [(True, {"a", "b"}), (False, {"b"})])
 def test_tokens_of_tasks_see_each_other_only_if_asked_for(x, interact, expected):
     model, _ = features_of(transformer(interact=interact), keras.Input((6,)), x, ["a", "b"])
-    (tokens,) = model.get_layer("task_tokens").get_weights()
+    (tokens,) = model.get_layer("tokens_of_tasks").get_weights()
     tokens[0, 1] += np.linspace(-1, 1, 8)
     assert changed_by(model, x, tokens) == expected
 

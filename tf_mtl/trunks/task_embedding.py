@@ -70,7 +70,7 @@ class TaskEmbedding(Trunk):
         shared = inputs
         for block in blocks_of(self.body):
             shared = block(shared, name="shared")
-        conditioning = TaskConditioning(self.conditioning, name="task_conditioning")
+        conditioning = TaskConditioning(self.conditioning, name="conditioning")
         features = {
             task: conditioning(
                 [shared, TaskVector(self.dimension, name=f"{task}_embedding")(shared)]

@@ -71,10 +71,10 @@ class TaskTransformer(Trunk):
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""
         tokens = tokens_of(inputs, self.width, self.patch_size, name="input")
-        tokens = TaskTokens(len(tasks), name="task_tokens")(tokens)
+        tokens = TaskTokens(len(tasks), name="tokens_of_tasks")(tokens)
         mask = None
         if not self.interact:
-            mask = TasksApart(len(tasks), name="tasks_apart")(tokens)
+            mask = TasksApart(len(tasks), name="attention_mask")(tokens)
         for i in range(self.num_layers):
             tokens = self._encoded(tokens, mask, f"encoder_{i}")
         tokens = keras.layers.LayerNormalization(name="encoder_normalization")(tokens)
