@@ -10,7 +10,6 @@ import tensorflow as tf
 from .mix_batches import OneTask, get_batches
 from .mix_sources import make_source
 from .mix_strategies import Strategy
-from .mix_structure import Structure
 from .mixture import Mixture, Recipe
 from .splits import Splits
 
@@ -88,8 +87,7 @@ def mix(
         _check_whole(steps_per_epoch, "steps_per_epoch", least=1)
     batches, found = get_batches(batch, strategy, list(datasets))
     sources = [make_source(str(name), data, shuffle) for name, data in datasets.items()]
-    structure = Structure([source.spec for source in sources])
-    return Mixture(Recipe(sources, structure, batches, found, steps_per_epoch, seed))
+    return Mixture(Recipe(sources, batches, found, steps_per_epoch, seed))
 
 
 def _check_whole(value: Any, name: str, least: int) -> None:

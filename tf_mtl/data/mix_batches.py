@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ..names import check_known
 from .mix_strategies import RoundRobin, Strategy, get, whole_shares
@@ -39,14 +38,13 @@ class Batches(abc.ABC):
         """Returns the number of batches in an epoch of so many rows."""
 
     @abc.abstractmethod
-    def counts(self, rows: tf.Tensor, steps: int, in_turn: bool, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the table of an epoch, int64 `[steps, D]` for D data sets.
+    def counts(self, rows: np.ndarray, in_turn: bool, random: np.random.Generator) -> np.ndarray:
+        """Returns the table of an epoch, `[steps, D]` for D data sets.
 
         Args:
-            rows: int64 `[D]`, what `rows` returned.
-            steps: What `steps` returned.
+            rows: `[D]`, the numbers that `rows` returned.
             in_turn: Whether the data sets come in turn instead of at random.
-            seed: Integers `[2]` that tell the draw.
+            random: Draws their order.
         """
 
 
@@ -74,14 +72,12 @@ class MixedExamples(Batches):
         """Returns the number of batches that hold all rows."""
         return -(-sum(rows.values()) // self.size)
 
-    def counts(self, rows: tf.Tensor, steps: int, in_turn: bool, seed: tf.Tensor) -> tf.Tensor:
-        """Puts the names of the data sets in order, one for each row, and cuts them in batches."""
-        order = _in_order(rows, in_turn, seed)
-        nobody = tf.fill([steps * self.size - tf.size(order)], tf.size(rows))
-        table = tf.reshape(tf.concat([order, nobody], 0), [steps, self.size])
-        kinds = tf.size(rows) + 1
-        counts = tf.math.bincount(table, minlength=kinds, maxlength=kinds, axis=-1)
-        return tf.cast(counts[:, :-1], tf.int64)
+    def counts(self, rows: np.ndarray, in_turn: bool, random: np.random.Generator) -> np.ndarray:
+        """Puts the data sets in order, one for each row, and cuts the order in batches."""
+        order = _in_order(rows, in_turn, random)
+        steps, kinds = -(-len(order) // self.size), len(rows)
+        cell = np.arange(len(order)) // self.size * kinds + order
+        return np.bincount(cell, minlength=steps * kinds).reshape(steps, kinds)
 
 
 @dataclass(frozen=True)
@@ -119,12 +115,12 @@ class OneTask(Batches):
         """Returns the number of batches of all data sets."""
         return sum(-(-count // self.size) for count in rows.values())
 
-    def counts(self, rows: tf.Tensor, steps: int, in_turn: bool, seed: tf.Tensor) -> tf.Tensor:
-        """Puts the names of the data sets in order, one for each batch."""
-        order = _in_order(-(-rows // self.size), in_turn, seed)
-        chosen = tf.one_hot(order, tf.size(rows), dtype=tf.int64)
-        before = tf.cumsum(chosen, exclusive=True) * self.size
-        return chosen * tf.minimum(rows - before, self.size)
+    def counts(self, rows: np.ndarray, in_turn: bool, random: np.random.Generator) -> np.ndarray:
+        """Puts the numbers of the data sets in order, one for each batch."""
+        order = _in_order(-(-rows // self.size), in_turn, random)
+        chosen = np.eye(len(rows), dtype="int64")[order]
+        before = (np.cumsum(chosen, axis=0) - chosen) * self.size
+        return chosen * np.minimum(rows - before, self.size)
 
 
 @dataclass(frozen=True)
@@ -155,9 +151,10 @@ class Quota(Batches):
         """Returns how often the quotas fit into the rows."""
         return min(count // self.size[name] for name, count in rows.items())
 
-    def counts(self, rows: tf.Tensor, steps: int, in_turn: bool, seed: tf.Tensor) -> tf.Tensor:
+    def counts(self, rows: np.ndarray, in_turn: bool, random: np.random.Generator) -> np.ndarray:
         """Returns the same quotas for each batch."""
-        return tf.tile((rows // steps)[tf.newaxis], [steps, 1])
+        quotas = np.array([*self.size.values()])
+        return np.tile(quotas, (int(rows[0] // quotas[0]), 1))
 
 
 def get_batches(batch: Any, strategy: Any, names: list[str]) -> tuple[Batches, Strategy]:
@@ -190,16 +187,16 @@ def get_batches(batch: Any, strategy: Any, names: list[str]) -> tuple[Batches, S
             f"ends: 'longest' or 'shortest', not {strategy!r}. For other rates pass `batch` as "
             "a number of rows."
         )
-    return Quota(dict(batch)), found
+    return Quota({name: batch[name] for name in names}), found
 
 
-def _in_order(units: tf.Tensor, in_turn: bool, seed: tf.Tensor) -> tf.Tensor:
-    """Returns the number of a data set for each of its units, int32 `[sum of units]`."""
-    order = tf.repeat(tf.range(tf.size(units)), units)
+def _in_order(units: np.ndarray, in_turn: bool, random: np.random.Generator) -> np.ndarray:
+    """Returns the number of a data set for each of its units, `[sum of units]`."""
+    order = np.repeat(np.arange(len(units)), units)
     if not in_turn:
-        return tf.random.experimental.stateless_shuffle(order, seed)
-    turn = tf.ragged.range(units).flat_values
-    return tf.gather(order, tf.argsort(turn, stable=True))
+        return random.permutation(order)
+    turn = np.concatenate([np.arange(count) for count in units])
+    return order[np.argsort(turn, kind="stable")]
 
 
 def _check_rows(rows: Any, what: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from .epoch_order import EpochOrder, shuffled
@@ -36,13 +38,37 @@ class Source:
     buffer: int
     order: EpochOrder | None
 
-    def chunks(self, start: tf.Tensor, sizes: tf.Tensor, seed: tf.Tensor) -> tf.data.Dataset:
-        """Returns the rows from a position on, in batches of these sizes.
+    def plan(self, start: int, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns what `chunks` takes, for batches of these sizes from a position on.
 
         Args:
-            start: Number of rows before, int64.
-            sizes: Rows of each batch, int64 `[chunks]`, all positive.
-            seed: Integers `[2]`.
+            start: Number of rows before.
+            sizes: Rows of each batch, all positive.
+
+        Returns:
+            The first pass and the one after the last, batches to skip, chunks to pass over and
+            chunks to take, `[5]`; and the sizes of all chunks.
+        """
+        stop = start + int(sizes.sum())
+        batches, over = divmod(start % self.size, _READ)
+        # Where the position lies within a batch, its first rows make a chunk that is passed over.
+        before = [over] if over else []
+        passes = (start // self.size, -(-stop // self.size))
+        return (
+            np.array([*passes, batches, len(before), len(sizes)], "int64"),
+            np.array([*before, *sizes], "int64"),
+        )
+
+    def chunks(
+        self, where: tf.Tensor, sizes: tf.Tensor, fill: Callable[..., Any], seed: int
+    ) -> tf.data.Dataset:
+        """Returns rows in batches of given sizes.
+
+        Args:
+            where: First result of `plan`.
+            sizes: Second result of `plan`.
+            fill: Gives a batch the structure of the mixture.
+            seed: Tells the order of each pass.
         """
 
         def one_pass(number: tf.Tensor) -> tf.data.Dataset:
@@ -50,17 +76,14 @@ class Source:
                 self.order.epoch.assign(number)
             if not self.buffer:
                 return self.rows
-            key = tf.random.experimental.stateless_fold_in(seed, number)
-            return shuffled(self.rows, self.buffer, key).batch(_READ)
+            return shuffled(self.rows, self.buffer, tf.stack([seed, number])).batch(_READ)
 
-        end = start + tf.reduce_sum(sizes)
-        passes = tf.data.Dataset.range(start // self.size, -(-end // self.size))
-        read = passes.flat_map(one_pass).skip(start % self.size // _READ)
-        # Where the position lies within a batch, its first rows make a chunk that is passed over.
-        over = start % self.size % _READ
-        before = tf.fill([tf.cast(over > 0, tf.int32)], over)
-        chunks = read.prefetch(tf.data.AUTOTUNE).rebatch(tf.concat([before, sizes], 0))
-        return chunks.skip(tf.size(before, tf.int64)).take(tf.size(sizes, tf.int64))
+        # Not tf.unstack: on it TensorFlow 2.21 ends with a segmentation fault in make_iterator.
+        first, last, batches, before, count = (where[number] for number in range(5))
+        read = tf.data.Dataset.range(first, last).flat_map(one_pass).skip(batches)
+        # Filled before it is cut: calling a function for every small chunk takes longer.
+        filled = read.map(fill, tf.data.AUTOTUNE, deterministic=True)
+        return filled.rebatch(sizes).skip(before).take(count)
 
 
 def make_source(name: str, data: Any, shuffle: int) -> Source:

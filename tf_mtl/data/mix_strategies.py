@@ -23,15 +23,9 @@ class Strategy(abc.ABC):
 
     Attributes:
         in_turn: Whether the data sets come in turn instead of at random.
-        settled: Number of the first epoch from which the shares stay the same.
     """
 
     in_turn: ClassVar[bool] = False
-
-    @property
-    def settled(self) -> int:
-        """Number of the first epoch from which the shares stay the same, counted from 0."""
-        return 0
 
     @abc.abstractmethod
     def shares(self, sizes: Mapping[str, int], epoch: int) -> dict[str, float]:
@@ -109,11 +103,6 @@ class Annealed(Strategy):
             raise ValueError(f"`epochs` must be a whole number from 2, not {self.epochs!r}.")
         if not 0 <= self.last <= 1:
             raise ValueError(f"`last` must be from 0 to 1, not {self.last!r}.")
-
-    @property
-    def settled(self) -> int:
-        """The last of the epochs."""
-        return self.epochs - 1
 
     def shares(self, sizes: Mapping[str, int], epoch: int) -> dict[str, float]:
         """Returns powers of the sizes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,66 +14,82 @@ from .mix_strategies import Strategy
 from .mix_structure import Structure
 
 
-@dataclass(frozen=True)
 class Recipe:
-    """Tells the batches of every epoch from its number and the seed; keeps no state.
+    """Tells the batches of every epoch from its number and the seed.
 
     Args:
         sources: The data sets.
-        structure: The structure of the batches.
         batches: What a batch holds.
         strategy: How much each data set gives.
         steps: Batches in an epoch, or None for the length that the strategy tells.
         seed: Tells all that is drawn.
     """
 
-    sources: list[Source]
-    structure: Structure
-    batches: Batches
-    strategy: Strategy
-    steps: int | None
-    seed: int
+    def __init__(
+        self,
+        sources: list[Source],
+        batches: Batches,
+        strategy: Strategy,
+        steps: int | None,
+        seed: int,
+    ) -> None:
+        self.sources = sources
+        self.structure = Structure([source.spec for source in sources])
+        self.batches = batches
+        self.strategy = strategy
+        self.steps = steps
+        self.seed = seed
+        self.steps_per_epoch = batches.steps(self.rows(0))
+        self._before = [np.zeros(len(sources), "int64")]
 
     def rows(self, epoch: int) -> dict[str, int]:
         """Returns how many rows each data set gives to an epoch."""
         sizes = {source.spec.name: source.size for source in self.sources}
         return self.batches.rows(sizes, self.strategy, epoch, self.steps)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of batches in an epoch."""
-        return self.batches.steps(self.rows(0))
+    def plan(self, start: int, stop: int) -> list[np.ndarray]:
+        """Returns what `stream` takes for the epochs `start … stop - 1`, end to end."""
+        tables = []
+        for epoch in range(start, stop):
+            rows = np.array([*self.rows(epoch).values()])
+            random = np.random.default_rng([self.seed, epoch])
+            tables.append(self.batches.counts(rows, self.strategy.in_turn, random))
+        counts = np.concatenate(tables)
+        plan = [np.nonzero(counts)[1].astype("int64"), counts.sum(axis=1, dtype="int64")]
+        for source, before, column in zip(
+            self.sources, self._rows_before(start), counts.T, strict=True
+        ):
+            plan += source.plan(int(before), column[column > 0])
+        return plan
 
-    def stream(self, first: tf.Tensor, last: tf.Tensor) -> tf.data.Dataset:
-        """Returns the batches of the epochs `first … last - 1`, end to end, int64 both."""
-        settled = self.strategy.settled
-        rows = np.array([[*self.rows(epoch).values()] for epoch in range(settled + 1)], "int64")
-        before = np.cumsum(rows, axis=0) - rows
-        start = tf.gather(before, tf.minimum(first, settled))
-        start += tf.maximum(first - settled, 0) * rows[-1]
-        key = tf.constant([self.seed, 0], tf.int64)
-        seeds = [_fold(key, number) for number in range(len(self.sources) + 1)]
-        steps = self.steps_per_epoch
+    def stream(self, choices: Any, rows: Any, *plans: Any) -> tf.data.Dataset:
+        """Returns batches.
 
-        def counts_of(epoch: tf.Tensor) -> tf.Tensor:
-            now = tf.gather(rows, tf.minimum(epoch, settled))
-            seed = _fold(seeds[0], epoch)
-            return self.batches.counts(now, steps, self.strategy.in_turn, seed)
-
-        spec = tf.TensorSpec([steps, len(self.sources)], tf.int64)
-        counts = tf.map_fn(counts_of, tf.range(first, last), fn_output_signature=spec)
-        counts = tf.reshape(counts, [-1, len(self.sources)])
+        Args:
+            choices: Number of the data set for each chunk of rows, `[chunks]`.
+            rows: Rows in each batch, `[batches]`.
+            *plans: What `Source.plan` returned, for one data set after the other.
+        """
         chunks = []
         for number, source in enumerate(self.sources):
-            sizes = tf.boolean_mask(counts[:, number], counts[:, number] > 0)
-            rows_of_one = source.chunks(start[number], sizes, seeds[1 + number])
             fill = self.structure.filler(source.spec.name)
-            chunks.append(rows_of_one.map(fill, tf.data.AUTOTUNE, deterministic=True))
+            where, sizes = plans[2 * number : 2 * number + 2]
+            seed = np.random.SeedSequence([self.seed, *source.spec.name.encode()])
+            key = int(seed.generate_state(1, "uint64")[0] >> np.uint64(1))
+            chunks.append(source.chunks(where, sizes, fill, key))
         # A choice for each chunk and not for each row: choosing rows one by one takes twenty
         # times as long as reading them.
-        choices = tf.data.Dataset.from_tensor_slices(tf.where(counts > 0)[:, 1])
-        chosen = tf.data.Dataset.choose_from_datasets(chunks, choices)
-        return chosen.rebatch(tf.reduce_sum(counts, axis=1))
+        chosen = tf.data.Dataset.choose_from_datasets(
+            chunks, tf.data.Dataset.from_tensor_slices(choices)
+        )
+        return chosen.rebatch(rows)
+
+    def _rows_before(self, epoch: int) -> np.ndarray:
+        """Returns how many rows each data set has given before an epoch, `[D]`."""
+        while len(self._before) <= epoch:
+            rows = [*self.rows(len(self._before) - 1).values()]
+            self._before.append(self._before[-1] + rows)
+        return self._before[epoch]
 
 
 class Mixture(tf.data.Dataset):
@@ -95,9 +110,7 @@ class Mixture(tf.data.Dataset):
         self._shard = shard
         self._order = EpochOrder(recipe.seed)
         self._order.start_epoch(epoch)
-        batches = self._order.in_order(
-            lambda seed: recipe.stream(seed[1], seed[1] + 1), recipe.steps_per_epoch
-        )
+        batches = self._order.in_order(self._epoch, recipe.steps_per_epoch)
         self._batches = _finished(batches.shard(*shard))
         super().__init__(tf.data.experimental.to_variant(self._batches))
 
@@ -152,8 +165,7 @@ class Mixture(tf.data.Dataset):
         """
         if not 0 <= start < stop:
             raise ValueError(f"There are no epochs from {start} to before {stop}.")
-        ends = tf.data.Dataset.from_tensors(tf.constant([start, stop], tf.int64))
-        batches = ends.flat_map(lambda ends: self._recipe.stream(ends[0], ends[1]))
+        batches = self._recipe.stream(*map(tf.constant, self._recipe.plan(start, stop)))
         length = (stop - start) * self._recipe.steps_per_epoch
         known = batches.apply(tf.data.experimental.assert_cardinality(length))
         return _finished(known.shard(*self._shard))
@@ -173,9 +185,15 @@ class Mixture(tf.data.Dataset):
         shard = (workers * num_shards, workers * index + position)
         return Mixture(self._recipe, int(self._order.epoch.numpy()), shard)
 
-
-def _fold(seed: tf.Tensor, number: Any) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64))
+    def _epoch(self, seed: tf.Tensor) -> tf.data.Dataset:
+        """Returns the batches of one epoch, which the second number of the seed tells."""
+        plan = tf.numpy_function(
+            lambda epoch: self._recipe.plan(int(epoch), int(epoch) + 1),
+            [seed[1]],
+            [tf.int64] * (2 + 2 * len(self._recipe.sources)),
+        )
+        sizes = [tf.ensure_shape(each, [None]) for each in plan]
+        return self._recipe.stream(*sizes)
 
 
 def _finished(batches: tf.data.Dataset) -> tf.data.Dataset:
