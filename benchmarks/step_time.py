@@ -16,7 +16,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -79,55 +78,17 @@ class Worker:
 def serve() -> None:
     """The worker of this package: answers requests until the input ends."""
     import keras
-    import numpy as np
-    import tensorflow as tf
+    from networks import Steps
 
-    from tf_mtl import MultiTaskModel
+    from tf_mtl import MultiTaskModel, aggregators
 
-    def network(model_class: type[keras.Model], kind: str, tasks: int) -> keras.Model:
-        keras.utils.set_random_seed(0)
-        inputs = keras.Input((784,) if kind == "mlp" else (28, 28, 1), name="image")
-        x = inputs
-        if kind == "mlp":
-            for _ in range(4):
-                x = keras.layers.Dense(512, activation="relu")(x)
-        else:
-            for filters in (32, 64, 128):
-                x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-                x = keras.layers.MaxPooling2D()(x)
-            x = keras.layers.Dense(256, activation="relu")(keras.layers.Flatten()(x))
-        return model_class(inputs, {f"t{i}": keras.layers.Dense(10)(x) for i in range(tasks)})
+    def steps_of(network: str, tasks: int, method: str, options: dict[str, Any]) -> Steps:
+        if method == "plain":
+            return Steps(keras.Model, network, tasks)
+        aggregator = type(aggregators.get(method))(**options)
+        return Steps(MultiTaskModel, network, tasks, aggregator=aggregator)
 
-    def step_of(kind: str, tasks: int, method: str, options: dict[str, Any]) -> Any:
-        model_class = keras.Model if method == "plain" else MultiTaskModel
-        model = network(model_class, kind, tasks)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        losses = {f"t{i}": loss for i in range(tasks)}
-        more = {} if method == "plain" else {"aggregator": aggregator(method, options)}
-        model.compile(keras.optimizers.SGD(0.01), loss=losses, jit_compile=False, **more)
-        random = np.random.default_rng(0)
-        batch = 256 if kind == "mlp" else 128
-        x = random.normal(size=(batch, *model.input.shape[1:])).astype("float32")
-        y = {task: random.integers(0, 10, batch) for task in losses}
-        iterator = iter(tf.data.Dataset.from_tensors((x, y)).repeat())
-        function = model.make_train_function()
-
-        def run(steps: int) -> float:
-            start = time.perf_counter()
-            for _ in range(steps):
-                logs = function(iterator)
-            float(keras.tree.flatten(logs)[0])
-            return 1000.0 * (time.perf_counter() - start) / steps
-
-        run(2)
-        return run
-
-    def aggregator(method: str, options: dict[str, Any]) -> Any:
-        from tf_mtl import aggregators
-
-        return type(aggregators.get(method))(**options)
-
-    ready: dict[str, Any] = {}
+    ready: dict[str, Steps] = {}
     for line in sys.stdin:
         request = json.loads(line)
         if request == "forget":
@@ -137,9 +98,8 @@ def serve() -> None:
         steps = request.pop("steps")
         key = json.dumps(request)
         if key not in ready:
-            names = (request["network"], request["tasks"], request["method"])
-            ready[key] = step_of(*names, request["options"])
-        print(json.dumps(ready[key](steps)), flush=True)
+            ready[key] = steps_of(**request)
+        print(json.dumps(ready[key].milliseconds(steps)), flush=True)
 
 
 def main() -> None:

@@ -13,7 +13,9 @@ from tf_mtl.aggregators.aggregator import Aggregator, Answer, keep_unless
 from tf_mtl.aggregators.gramian import Rows, combine, divide, from_blocks, from_gramian, is_small
 
 # With every="auto", weights have moved when their shares (|w| / Σ|w|) differ by more than this in
-# total variation; at most so many steps pass between two solves.
+# total variation. Minibatches alone move them as much, so 2 T steps pass between two solves at
+# any rate, over which the T backward passes of a solve are spread. At most LONGEST steps pass (2 T
+# if that is more).
 TOLERANCE, LONGEST = 0.1, 32
 
 
@@ -147,9 +149,7 @@ class GramianAggregator(Aggregator):
         present = tf.cast(tf.not_equal(weights, 0.0), tf.float64)
         moved = 0.5 * tf.reduce_sum(tf.abs(_shares(weights) - _shares(last * present)))
         if self.every == "auto":
-            longer = tf.minimum(2 * state["interval"], LONGEST)
-            shorter = tf.maximum(state["interval"] // 2, 1)
-            state["interval"] = tf.where(moved <= TOLERANCE, longer, shorter)
+            state["interval"] = _next_interval(state["interval"], moved, int(state["weights"].shape[0]))
         state["weights"] = tf.cast(tf.where(present > 0, weights, last), tf.float32)
         state["wait"] = state["interval"] - 1
         return weights
@@ -165,6 +165,15 @@ class GramianAggregator(Aggregator):
             "interval": np.array(interval, "int64"),
             "weights": np.ones(tasks, "float32"),
         }
+
+
+def _next_interval(interval: Any, moved: Any, tasks: int) -> Any:
+    """Returns the distance to the next solve: doubled while weights stay, halved when they move."""
+    shortest = 2 * tasks
+    doubled = 2 * interval
+    longer = tf.minimum(doubled, max(LONGEST, shortest))
+    shorter = tf.maximum(interval // 2, tf.minimum(doubled, shortest))  # it begins with 1
+    return tf.where(moved <= TOLERANCE, longer, tf.cast(shorter, interval.dtype))
 
 
 def _shares(weights: Any) -> Any:
