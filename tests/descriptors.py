@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tf_mtl import aggregators, heads, losses, trunks
+from tf_mtl import aggregators, heads, trunks
 
 # Promises of an aggregator, each a property of tests/properties.py.
 HOMOGENEOUS = "g(c J) = c g(J)"
@@ -244,13 +244,6 @@ HEADS = [
         wrong=-2,
     ),
     HeadRow(
-        heads.Embedding,
-        lambda: heads.Embedding(4, loss=losses.BatchHardTriplet()),
-        lambda random, rows: random.integers(0, 4, rows),
-        missing=-1,
-        wrong=-2,
-    ),
-    HeadRow(
         heads.Reconstruction,
         lambda: heads.Reconstruction((5, 6, 2), widths=[4, 3], activation="sigmoid"),
         lambda random, rows: random.uniform(0, 1, (rows, 5, 6, 2)).astype("float32"),
@@ -258,26 +251,11 @@ HEADS = [
         wrong=np.inf,
     ),
     HeadRow(
-        heads.Reconstruction,
-        lambda: heads.Reconstruction([6], widths=[]),
-        lambda random, rows: random.normal(size=(rows, 6)).astype("float32"),
-        missing=np.nan,
-        wrong=-np.inf,
-    ),
-    HeadRow(
         heads.Ranking,
         heads.Ranking,
         lambda random, rows: random.integers(-1, 4, (rows, 5)),
         missing=-1,
         wrong=-2,
-        features=(5, 6),
-    ),
-    HeadRow(
-        heads.Ranking,
-        lambda: heads.Ranking("listwise", k=3),
-        lambda random, rows: random.integers(0, 4, (rows, 5)).astype("float32"),
-        missing=np.nan,
-        wrong=-0.5,
         features=(5, 6),
     ),
     HeadRow(

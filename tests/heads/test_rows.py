@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.special import expit
 from sklearn.metrics import ndcg_score
 
-from tf_mtl import build_model, heads
+from tf_mtl import build_model, heads, losses
 
 RANDOM = np.random.default_rng(0)
 
@@ -220,6 +220,12 @@ class TestEmbedding:
         expected = model.evaluate(x[kept], {"task": groups[kept]}, verbose=0, return_dict=True)
         for name, value in expected.items():
             assert found[name] == pytest.approx(value, rel=1e-5), name
+
+    def test_another_loss_is_saved_with_the_model(self, tmp_path):
+        model = only(heads.Embedding(4, loss=losses.BatchHardTriplet(margin=0.4)), 6)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        assert loaded.get_layer("task").default_loss.margin == 0.4
 
     def test_groups_come_together(self):
         x = np.eye(12, dtype="float32")

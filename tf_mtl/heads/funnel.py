@@ -26,14 +26,14 @@ class Funnel(BaseHead):
     With `conditional=False` the head models the step on its own, and pays where it exceeds the
     earlier probability (AITM's behavioural expectation calibrator). The penalty is one of the
     model's regularisation losses: it is the mean over all rows, labelled or not, and no
-    aggregator sees it. AITM's transfer of information between the towers is a matter of the trunk
-    and no part of this head.
+    aggregator sees it. The other half of AITM, the transfer of information from step to step, is
+    the trunk `tf_mtl.trunks.AITM`.
 
     Labels are 0 and 1, `[B]` or `[B, 1]`. Missing: -1 or NaN.
 
     References: X. Ma et al., Entire space multi-task model, SIGIR 2018, equation 1; D. Xi et al.,
     Modeling the sequential dependence among audience multi-step conversions with multi-task
-    learning, KDD 2021, equation 7.
+    learning, KDD 2021, equation 8.
 
     Args:
         after: Name of the earlier task; its head must give one probability `[B, 1]`.
