@@ -277,6 +277,7 @@ class TrunkRow(NamedTuple):
         shared: the layers whose variables tasks "a" and "b" share.
         shape: shape of an input without the batch, or `{name: shape}`.
         replicable: whether replicas take the step of one: no random numbers, no batch statistics.
+        frontier: whether there are features that are computed once and used by several tasks.
     """
 
     cls: type[trunks.Trunk]
@@ -284,6 +285,7 @@ class TrunkRow(NamedTuple):
     shared: set[str]
     shape: Any = (6,)
     replicable: bool = True
+    frontier: bool = True
 
 
 TRUNKS = [
@@ -300,6 +302,7 @@ TRUNKS = [
         shared={"shared_0", "shared_1"},
         shape=(4, 4, 1),
         replicable=False,
+        frontier=False,
     ),
     TrunkRow(
         trunks.TaskEmbedding,
@@ -366,6 +369,7 @@ TRUNKS = [
         ),
         shared={"shared"},
         shape={"x": (6,), "z": (4, 4, 1)},
+        frontier=False,
     ),
     TrunkRow(
         trunks.CrossStitch,

@@ -123,6 +123,10 @@ class TestTrunk:
             with pytest.raises(ValueError, match="no trainable variable"):
                 model_of(row, aggregator="upgrad")
             return
+        if wrt == "features" and not row.frontier:
+            with pytest.raises(ValueError, match="Use wrt='parameters'"):
+                model_of(row, aggregator=aggregators.UPGrad(wrt=wrt))
+            return
         model = model_of(row, aggregator=aggregators.UPGrad(wrt=wrt))
         before = weights_by_layer(model)
         losses = [model.train_on_batch(x, y) for _ in range(2)]
@@ -138,7 +142,8 @@ class TestTrunk:
         try:
             model = model_of(row)
             before = weights_by_layer(model)
-            losses = [model.train_on_batch(x, y) for _ in range(2)]
+            # The loss scale of float16 starts high; the first steps may only lower it.
+            losses = [model.train_on_batch(x, y) for _ in range(5)]
         finally:
             keras.config.set_dtype_policy(previous)
         assert np.isfinite(losses).all()

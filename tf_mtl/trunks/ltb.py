@@ -67,7 +67,7 @@ class LTB(Trunk):
         """Returns `{task: features}`."""
         features = dict.fromkeys(tasks, inputs)
         for i, block in enumerate(blocks_of(self.body)):
-            if i:
+            if i and len(tasks) > 1:
                 below = [features[task] for task in tasks]
                 features = {
                     task: ParentChoice(
