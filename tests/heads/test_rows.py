@@ -182,6 +182,13 @@ class TestSurvival:
         model.fit(x, y, verbose=0)
         assert bias.numpy()[0] == pytest.approx(-60 + 0.01)
 
+    @pytest.mark.parametrize("dtype", ["uint8", "int16", "float64"])
+    def test_numbers_of_bins_have_any_dtype(self, dtype):
+        model = only(heads.Survival(2), 1)
+        labels = np.array([[0, 1], [1, 0]], dtype)
+        logs = model.evaluate(np.zeros((2, 1)), {"task": labels}, verbose=0, return_dict=True)
+        assert logs["loss"] == pytest.approx((np.log(3) + 2 * np.log(1.5)) / 2, rel=1e-5)
+
     @pytest.mark.parametrize(
         ("head", "label", "message"),
         [

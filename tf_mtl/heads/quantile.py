@@ -76,7 +76,7 @@ class Quantile(BaseHead):
             dtype=self.dtype_policy,
             name="steps",
         )
-        self.default_loss  # noqa: B018  refuses a std that is not positive
+        Standardized(Pinball(quantiles), self.mean, self.std)  # refuses a std that is not positive
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
         """Creates the projection."""

@@ -102,6 +102,8 @@ class SurvivalLabels(LabelRule):
 
     def encode(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Replaces missing rows by one that was never observed: time 0, no event."""
+        if not labels.dtype.is_floating:
+            labels = tf.cast(labels, tf.int64)  # unsigned numbers do not compare with -1
         known = labels != -1
         if labels.dtype.is_floating:
             known &= tf.math.logical_not(tf.math.is_nan(labels))
