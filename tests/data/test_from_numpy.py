@@ -179,3 +179,37 @@ def test_unknown_task_to_stratify_by():
 def test_targets_that_contradict_themselves(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.Target(**arguments)
+
+
+class TestLabelsOfImages:
+    X = np.zeros((20, 4, 4, 1), "float32")
+
+    def test_boxes_and_masks(self):
+        y = {
+            "box": np.tile([0.0, 0.25, 0.5, 1.0], (20, 1)),
+            "mask": np.arange(320).reshape(20, 4, 4, 1) % 3,
+        }
+        y["box"][3] = np.nan
+        y["mask"][5] = -1
+        splits = data.from_numpy(self.X, y, {"box": "box", "mask": "segmentation"})
+        assert splits.targets["box"] == data.Target("box")
+        assert splits.targets["mask"] == data.Target("segmentation", num_classes=3)
+        _, labels = next(iter(splits.train))
+        assert labels["box"].dtype == tf.float32
+        assert (labels["mask"].dtype, labels["mask"].shape) == (tf.int32, (16, 4, 4))
+
+    @pytest.mark.parametrize(
+        ("kind", "values", "message"),
+        [
+            ("box", np.tile([0, 0, 3, 4], (20, 1)), r"row 0: \[0, 0, 3, 4\] is no box"),
+            ("box", np.tile([0.5, 0.1, 0.2, 0.4], (20, 1)), "x1 < x2"),
+            ("box", np.tile([0.1, np.nan, 0.2, 0.4], (20, 1)), "NaN throughout"),
+            ("box", np.zeros((20, 5)), r"shape \(20, 5\)"),
+            ("segmentation", np.zeros(20, int), r"shape \(20,\)"),
+            ("segmentation", np.zeros((20, 4, 4)), "dtype float64"),
+            ("segmentation", np.full((20, 4, 4), -2), r"row 0, pixel \(0, 0\): -2 is no class"),
+        ],
+    )
+    def test_wrong_ones_are_named(self, kind, values, message):
+        with pytest.raises(ValueError, match=rf"'spot'.*{message}"):
+            data.from_numpy(self.X, {"spot": values}, {"spot": kind})

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..names import unknown_name
+from .image_labels import encode_boxes, encode_masks
 from .targets import KINDS, Target
 
 MISSING = -1
@@ -56,9 +57,11 @@ def encode_labels(
     >>> y.tolist(), target.class_names
     ([1, 0, -1], ('cat', 'dog'))
     """
-    labels = _plain(labels)
     target = kind if isinstance(kind, Target) else None
     name = kind.kind if isinstance(kind, Target) else kind
+    if name in ("box", "segmentation"):
+        return _of_images(labels, name, target)
+    labels = _plain(labels)
     if name == "auto":
         name = _infer(labels)
     if name not in KINDS:
@@ -68,6 +71,16 @@ def encode_labels(
     if name == "multilabel":
         return _flags(labels, target)
     return _classes(labels, name, target, compact)
+
+
+def _of_images(labels: Labels, kind: str, target: Target | None) -> tuple[np.ndarray, Target]:
+    source = f"Labels of task {labels.task!r} ({labels.source})"
+    if kind == "box":
+        encoded, found = encode_boxes(labels.values, source, labels.first_row)
+    else:
+        count = target.num_classes if target else None
+        encoded, found = encode_masks(labels.values, source, count, labels.first_row)
+    return encoded, target or found
 
 
 def _plain(labels: Labels) -> Labels:

@@ -61,7 +61,10 @@ def steps_per_epoch(config: RunConfig, splits: Splits) -> int:
 
 
 def resolved_trunk(config: RunConfig, splits: Splits) -> Any:
-    """Returns the trunk asked for; "auto" is a small CNN for one image, otherwise an MLP.
+    """Returns the trunk asked for; "auto" is an MLP, for one image a small CNN.
+
+    Where a task has an output for each pixel "auto" is a U-Net, whose coarsest maps serve the tasks
+    about the image as a whole.
 
     Arguments without a type are those of the automatic trunk.
     """
@@ -72,6 +75,10 @@ def resolved_trunk(config: RunConfig, splits: Splits) -> Any:
     default: dict[str, Any] = {"type": "MLP", "units": [128, 64], "dropout": 0.1}
     if isinstance(features, keras.KerasTensor) and len(features.shape) == 4:
         default = {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
+        if any(target.kind == "segmentation" for target in splits.targets.values()):
+            places = ("segmentation", "box")
+            coarse = [task for task, one in splits.targets.items() if one.kind not in places]
+            default = {"type": "UNet", "filters": [16, 32, 64, 128], "coarse": coarse}
     return {**default, **(spec if isinstance(spec, dict) else {})}
 
 

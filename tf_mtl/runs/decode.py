@@ -37,6 +37,9 @@ def columns(
             chosen = (output.reshape(len(output)) > 0.5).astype(int)
             found[task] = [names[one] if names else int(one) for one in chosen]
             probability = {"": output.reshape(len(output))}
+        elif kind == "segmentation":
+            found[task] = output.argmax(axis=-1).tolist()
+            probability = {}
         elif kind == "multilabel":
             labels = names or [str(place) for place in range(output.shape[-1])]
             found[task] = [
