@@ -14,6 +14,7 @@ from .columns import inputs_from_dataframe as inputs_from_dataframe
 from .csv_file import from_csv as from_csv
 from .csv_file import read_csv as read_csv
 from .encoding import Encoding as Encoding
+from .inspection import check as check
 from .intervals import Intervals as Intervals
 from .missing import FillMissing as FillMissing
 from .mix import mix as mix

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from ..data import Splits
+from ..data import check as check_data
 from ..evaluation import per_task
 from ..export import saved_model
 from ..training import MultiTaskModel
@@ -19,7 +20,7 @@ from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
 from .config import RunConfig
 from .config_file import write_config
 from .curves import plot_curves
-from .errors import InputError
+from .errors import InputError, refusing
 from .folder import RunFolder, check_writable, new_run, open_run, write_facts, write_json
 from .monitor import Monitor, make_monitor
 from .progress import Progress
@@ -148,6 +149,9 @@ def _run(
     strategy = tf.distribute.MirroredStrategy() if config.strategy == "mirrored" else None
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = assemble(config, splits)
+        for part, dataset in zip(("training", "validation", "test"), splits, strict=True):
+            with refusing(f"{part} data"):
+                check_data(dataset, model)
         monitor = make_monitor(config.monitor, config.mode, log_names(model, splits))
         checkpoint = earlier[1] if earlier else None
         if checkpoint:

@@ -70,7 +70,7 @@ class BalancedStep:
         with tf.GradientTape(persistent=self.aggregator is not None) as tape:
             cut = None if self.cut is None else self.cut.start(tape)
             y_pred = model(x, training=True, **({} if cut is None else {"cut": cut}))
-            terms = self.task_losses.task_terms(model.checked_labels(y), y_pred, sample_weight)
+            terms = self.task_losses.task_terms(y, y_pred, sample_weight)
             with tape.stop_recording():
                 losses, present = self.task_losses.global_losses(terms)
                 weights, total, of_weighting = self._weigh(losses, present)

@@ -19,7 +19,7 @@ class EndOfEpoch(keras.callbacks.Callback):
 
 
 class FirstBatch(keras.callbacks.Callback):
-    """Looks at what only the first batch shows: wrong labels and misspelt monitors.
+    """Looks at what only the logs of the first batch show: misspelt monitors.
 
     Keras' own callbacks only warn about a monitor that does not exist, and then never act.
 
@@ -35,16 +35,14 @@ class FirstBatch(keras.callbacks.Callback):
         self.open = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Lets the step look at the labels of the first batch."""
+        """Waits for the first batch."""
         self.open = True
-        self.model.look_at_labels(True)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the monitors once and closes the look at the labels."""
+        """Checks the monitors once."""
         if not self.open:
             return
         self.open = False
-        self.model.look_at_labels(False)
         names = sorted(logs or {})
         if self.validation:
             names += [f"val_{name}" for name in names]
@@ -54,7 +52,3 @@ class FirstBatch(keras.callbacks.Callback):
                 what = f"monitor of {type(callback).__name__}"
                 hint = "" if self.validation else " There is no validation data."
                 raise ValueError(unknown_name(monitor, names, what) + hint)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Closes the look at the labels."""
-        self.model.look_at_labels(False)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,42 +16,90 @@ from .task_losses import as_task_dictionary
 if TYPE_CHECKING:
     from .model import MultiTaskModel
 
+_PIECE = 256  # rows
 
-def check_arrays(model: MultiTaskModel, x: Any, y: Any, sample_weight: Any, where: str) -> None:
-    """Checks whole arrays, as they are given to `fit` or `evaluate`.
+
+class Problem(NamedTuple):
+    """Something that is wrong with labels or inputs.
+
+    Attributes:
+        what: "Task 'digit'" or "Input 'image'".
+        row: Row in the data, or None where it is not about one row.
+        text: What is wrong, and how to mend it.
+    """
+
+    what: str
+    row: int | None
+    text: str
+
+    def message(self, where: str) -> str:
+        """Returns the problem as a sentence.
+
+        Args:
+            where: What the data are for, "training" for instance.
+        """
+        labels = " labels" if self.what.startswith("Task") else ""
+        if self.row is None:
+            return f"{self.what}, {where}{labels}: {self.text}"
+        return f"{self.what}, {where}{labels}{',' if labels else ''} row {self.row}: {self.text}"
+
+
+def problems(model: MultiTaskModel, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:
+    """Yields what is wrong with rows of data: labels first, one problem for each row of a task.
 
     Args:
         model: A compiled model.
         x: Array, or a structure of arrays, or anything that is not looked at.
         y: `{task: array}`.
-        sample_weight: None, an array, or `{task: array}`.
-        where: What the data are for, "training" for instance, for the messages.
+        first_row: Number of the first row.
 
     Raises:
-        ValueError: For unknown tasks, labels of a wrong shape or value, or inputs with NaN that
-            the model turns into NaN.
+        ValueError: For an unknown task.
     """
-    for task, labels in as_task_dictionary(y, model.tasks, f"{where} labels").items():
+    for task, labels in as_task_dictionary(y, model.tasks, "labels").items():
         if isinstance(labels, (np.ndarray, list, tuple, tf.Tensor)) and task in model.label_rules:
-            check_labels(model, task, np.asarray(labels), where)
+            yield from _label_problems(model, task, np.asarray(labels), first_row)
+    yield from _input_problems(model, x, first_row)
+
+
+def check_arrays(model: MultiTaskModel, x: Any, y: Any, sample_weight: Any, where: str) -> None:
+    """Raises `ValueError` for the first problem of arrays as they are given to `fit`.
+
+    Args:
+        model: A compiled model.
+        x: As in `problems`.
+        y: `{task: array}`.
+        sample_weight: None, an array, or `{task: array}`.
+        where: What the data are for, "training" for instance, for the messages.
+    """
+    labels = as_task_dictionary(y, model.tasks, f"{where} labels")
     if isinstance(sample_weight, (Mapping, list, tuple)):
         as_task_dictionary(sample_weight, model.tasks, f"{where} sample weights")
-    _check_inputs(model, x, where)
+    for problem in problems(model, x, labels):
+        raise ValueError(problem.message(where))
 
 
-def check_labels(model: MultiTaskModel, task: str, labels: np.ndarray, where: str) -> None:
-    """Raises `ValueError` for the first wrong label of a task, with its row and value."""
-    output_shape = tuple(model.task_outputs[task].shape)
+def _label_problems(
+    model: MultiTaskModel, task: str, labels: np.ndarray, first_row: int
+) -> Iterator[Problem]:
+    what = f"Task {task!r}"
     rule = model.label_rules[task]
-    problem = _shape_problem(rule, labels.shape, output_shape)
-    if problem:
-        raise ValueError(f"Task {task!r}, {where} labels: {problem}")
+    wrong_shape = _shape_problem(rule, labels.shape, tuple(model.task_outputs[task].shape))
+    if wrong_shape:
+        yield Problem(what, None, wrong_shape)
+        return
     if labels.size == 0:
-        raise ValueError(f"Task {task!r}: there are no {where} labels at all.")
-    found = rule.problem(labels)
-    if found:
-        row, text = found
-        raise ValueError(f"Task {task!r}, {where} labels, row {row}: {text}.")
+        yield Problem(what, None, "there are none at all.")
+        return
+    start = 0
+    while start < len(labels):
+        # Most data are right: all is looked at at once, and pieces only behind something wrong.
+        stop = len(labels) if start == 0 else start + _PIECE
+        found = rule.problem(labels[start:stop])
+        if found:
+            row, text = found
+            yield Problem(what, first_row + start + row, f"{text}.")
+        start = start + row + 1 if found else stop
 
 
 def _shape_problem(
@@ -79,23 +126,34 @@ def _matches(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     )
 
 
-def _check_inputs(model: MultiTaskModel, x: Any, where: str) -> None:
-    """Raises `ValueError` for an input with NaN that reaches the outputs."""
+def _input_problems(model: MultiTaskModel, x: Any, first_row: int) -> Iterator[Problem]:
+    """Yields rows whose NaN or infinite inputs reach the outputs."""
     for name, values in _named_inputs(model, x):
-        if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+        if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim == 0:
             continue
-        bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        if not bad.any():
-            continue
-        row = int(np.argmax(bad))
-        one = keras.tree.map_structure(itemgetter(slice(row, row + 1)), x)
-        outputs = keras.tree.flatten(model(one, training=False))
-        if not all(np.isfinite(np.asarray(output)).all() for output in outputs):
-            raise ValueError(
-                f"Input {name!r}, {where} row {row}: NaN or infinite values reach the outputs "
-                f"({int(bad.sum())} of {len(values)} rows have them). Fill them in, drop the "
-                "rows, or give the model a layer that handles them."
-            )
+        bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        for start in range(0, len(bad), _PIECE):
+            rows = bad[start : start + _PIECE]
+            outputs = keras.tree.flatten(model(_rows_of(x, rows), training=False))
+            reached = [
+                ~np.isfinite(np.asarray(output)).reshape(len(rows), -1).all(axis=1)
+                for output in outputs
+            ]
+            for row in rows[np.any(reached, axis=0)]:
+                yield Problem(
+                    f"Input {name!r}",
+                    first_row + int(row),
+                    f"NaN or infinite values reach the outputs ({len(bad)} of {len(values)} rows "
+                    "have them). Fill them in, drop the rows, or give the model a layer that "
+                    "handles them.",
+                )
+
+
+def _rows_of(x: Any, rows: np.ndarray) -> Any:
+    def of_input(values: Any) -> Any:
+        return values[rows] if isinstance(values, np.ndarray) else tf.gather(values, rows)
+
+    return keras.tree.map_structure(of_input, x)
 
 
 def _named_inputs(model: MultiTaskModel, x: Any) -> list[tuple[str, Any]]:
@@ -106,39 +164,6 @@ def _named_inputs(model: MultiTaskModel, x: Any) -> list[tuple[str, Any]]:
     return list(zip(names, flat, strict=False))
 
 
-def check_in_graph(
-    model: MultiTaskModel, labels: Mapping[str, Any], unchecked: Any
-) -> dict[str, Any]:
-    """Returns the labels after a look at their values, which happens while `unchecked` is true.
-
-    Streams cannot be looked at before training without drawing from them, so the first batch is
-    looked at as it passes. A wrong label ends the step with the message of `check_labels`.
-
-    Args:
-        model: A compiled model.
-        labels: `{task: tensor}` of one batch.
-        unchecked: Boolean variable.
-    """
-    tasks = [task for task in labels if task in model.label_rules and labels[task] is not None]
-
-    def look() -> tf.Tensor:
-        return tf.py_function(
-            lambda *tensors: _look(model, tasks, tensors), [labels[task] for task in tasks], tf.bool
-        )
-
-    seen = tf.cond(unchecked, look, lambda: tf.constant(True))
-    with tf.control_dependencies([seen]):
-        return {
-            task: tf.identity(value) if task in tasks else value for task, value in labels.items()
-        }
-
-
-def _look(model: MultiTaskModel, tasks: list[str], tensors: Any) -> bool:
-    for task, tensor in zip(tasks, tensors, strict=True):
-        check_labels(model, task, tensor.numpy(), "first batch of")
-    return True
-
-
 def wrong_label(error: Exception, rules: Mapping[str, LabelRule]) -> ValueError | None:
     """Returns the error about a label that hides in one of TensorFlow's, or None.
 
@@ -146,7 +171,7 @@ def wrong_label(error: Exception, rules: Mapping[str, LabelRule]) -> ValueError 
         error: What a step raised: a look at the first batch, or a class outside the range.
         rules: `{task: rule}` of the model.
     """
-    match = re.search(r"ValueError: (Task '.*)", str(error))
+    match = re.search(r"ValueError: ((?:Task|Input|Unknown task) .*)", str(error))
     if match:
         return ValueError(match.group(1).strip())
     match = re.search(

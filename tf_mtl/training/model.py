@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -19,8 +19,9 @@ from ..weightings import LossWeighting
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
 from .callbacks import EndOfEpoch, FirstBatch
-from .checks import check_arrays, check_in_graph, complete_weights, wrong_label
+from .checks import Problem, check_arrays, complete_weights, problems, wrong_label
 from .class_weights import ClassWeights, weighted_by_class
+from .first_batches import FirstBatches
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
 
@@ -147,7 +148,6 @@ class MultiTaskModel(keras.Model):
         # The optimizer as it is: a reloaded model does not know that its policy was mixed_float16.
         self._compile_config.config.update(arguments, optimizer=self.optimizer)
         with self.distribute_strategy.scope():
-            self._unchecked = tf.Variable(False, trainable=False, name="unchecked")
             if losses:
                 task_losses = {task: TaskLoss(value, rules[task]) for task, value in losses.items()}
                 self._compile_loss = TaskLosses(task_losses, weights, self.tasks, weighting)
@@ -176,9 +176,10 @@ class MultiTaskModel(keras.Model):
         """Trains the model: the arguments, the logs and the result are those of `keras.Model.fit`.
 
         Labels are `{task: array}` for any of the tasks. Arrays are looked at before training, the
-        first batch of a stream as it passes. `class_weight` is `{task: {class: weight}}` for any
-        of the tasks with classes, or `{task: "balanced"}`; see `ClassWeights`. It multiplies the
-        sample weights, if there are any.
+        first batches of a stream as they pass; `tf_mtl.data.check` looks at all of it.
+        `class_weight` is `{task: {class: weight}}` for any of the tasks with classes, or
+        `{task: "balanced"}`; see `ClassWeights`. It multiplies the sample weights, if there are
+        any.
 
         Raises:
             ValueError: For a wrong label (with task, value and row), an unknown task, inputs
@@ -197,6 +198,8 @@ class MultiTaskModel(keras.Model):
             check_arrays(self, validation[0], validation[1], None, "validation")
             weights = [complete_weights(validation[1], weight) for weight in validation[2:]]
             given["validation_data"] = (*validation[:2], *weights)
+        elif validation is not None:
+            given["validation_data"] = FirstBatches(self, "validation").over(validation)
         callbacks = given.get("callbacks")
         watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
         has_validation = validation is not None or bool(given.get("validation_split"))
@@ -240,7 +243,7 @@ class MultiTaskModel(keras.Model):
         Labels are `{task: array}` for any of the tasks; the others are left out of the logs.
 
         Raises:
-            ValueError: As `fit`, for arrays.
+            ValueError: As `fit`.
         """
         if not self.tasks or not self.compiled:
             return super().evaluate(*args, **kwargs)
@@ -260,30 +263,19 @@ class MultiTaskModel(keras.Model):
             weight = given.get("sample_weight")
             check_arrays(self, given.get("x"), given["y"], weight, where)
             given["sample_weight"] = complete_weights(given["y"], weight)
+        else:
+            given["x"] = FirstBatches(self, where).over(given.get("x"))
         return given
 
-    def look_at_labels(self, value: bool) -> None:
-        """Lets the next step look at the values of the labels, or not."""
-        self._unchecked.assign(value)
+    def problems(self, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:
+        """Yields what is wrong with labels and inputs, as `fit` and `data.check` look for it.
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Returns the total loss, as `keras.Model.compute_loss` does."""
-        if training:
-            y = self.checked_labels(y)
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def checked_labels(self, y: Any) -> Any:
-        """Returns the labels of a training batch, after a look at their values if it is due."""
-        if not isinstance(y, Mapping) or self.jit_compile or not self.label_rules:
-            return y
-        return check_in_graph(self, y, self._unchecked)
+        Args:
+            x: Arrays of inputs.
+            y: `{task: array}` for any of the tasks.
+            first_row: Number of the first row.
+        """
+        return problems(self, x, y, first_row)
 
     def show_loss(self, loss: tf.Tensor, x: Any) -> None:
         """Adds the loss of a batch to the displayed mean."""

@@ -1,0 +1,91 @@
+"""The first batches of a stream, looked at as they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from .checks import problems
+from .streams import mapped
+
+if TYPE_CHECKING:
+    from .model import MultiTaskModel
+
+
+class FirstBatches:
+    """Looks at the first batches of a stream; a wrong label or input ends the training.
+
+    A stream cannot be looked at beforehand without drawing from it. This happens on the host, on
+    the way to the step, so that steps compiled by XLA are no exception.
+
+    Args:
+        model: A compiled model.
+        where: What the data are for, "training" for instance, for the messages.
+        batches: How many batches are looked at.
+    """
+
+    def __init__(self, model: MultiTaskModel, where: str, batches: int = 2) -> None:
+        self.model = model
+        self.where = where
+        self.batches = batches
+        self.seen = 0
+        self.rows = 0
+
+    def over(self, stream: Any) -> Any:
+        """Returns the stream that is looked at; what is no stream of batches comes back as it is.
+
+        Data sets that a strategy has distributed, and those drawn by other processes, are not
+        looked at.
+        """
+        if isinstance(stream, tf.data.Dataset):
+            return mapped(stream.enumerate(), self._in_graph)
+        by_processes = getattr(stream, "use_multiprocessing", False)
+        if isinstance(stream, (keras.utils.PyDataset, GeneratorType)) and not by_processes:
+            return mapped(stream, self._in_python)
+        return stream
+
+    def _in_graph(self, number: tf.Tensor, element: Any, _: Any) -> Any:
+        """Returns an element of a `tf.data.Dataset`; those of small numbers are looked at."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
+        if not isinstance(y, Mapping):
+            return element
+        data = (x, {task: labels for task, labels in y.items() if labels is not None})
+        specs = tf.nest.map_structure(tf.type_spec_from_value, data)
+
+        def look(number: tf.Tensor, *tensors: tf.Tensor) -> bool:
+            if number == 0:
+                self.rows = 0
+            self._look(*tf.nest.pack_sequence_as(specs, tensors, expand_composites=True))
+            return True
+
+        seen = tf.cond(
+            number < self.batches,
+            lambda: tf.py_function(
+                look, [number, *tf.nest.flatten(data, expand_composites=True)], tf.bool
+            ),
+            lambda: tf.constant(True),
+        )
+        with tf.control_dependencies([seen]):
+            return tf.nest.map_structure(
+                lambda value: None if value is None else tf.identity(value), element
+            )
+
+    def _in_python(self, x: Any, y: Any, sample_weight: Any) -> Any:
+        if self.seen < self.batches and isinstance(y, Mapping):
+            self.seen += 1
+            self._look(x, y)
+        return x, y, sample_weight
+
+    def _look(self, x: Any, y: Mapping[str, Any]) -> None:
+        x, y = keras.tree.map_structure(_as_array, (x, dict(y)))
+        for problem in problems(self.model, x, y, self.rows):
+            raise ValueError(problem.message(self.where))
+        self.rows += max(map(len, y.values()), default=0)
+
+
+def _as_array(value: Any) -> Any:
+    return value.numpy() if isinstance(value, tf.Tensor) else value
