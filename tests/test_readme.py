@@ -1,11 +1,13 @@
-"""The README keeps its word: its commands are the agreed ones and its Python runs as it stands."""
+"""README and guides keep their word: the commands are the agreed ones, Python runs as it stands."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+GUIDES = sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "architecture.md")
 
 COMMANDS = {
     "Quick start": [
@@ -33,23 +35,36 @@ def test_first_block_under_a_heading(heading):
     assert blocks(section)[0][1].splitlines() == COMMANDS[heading]
 
 
-def test_links_lead_somewhere():
-    text = re.sub(r"^```.*?^```$", "", README.read_text(encoding="utf-8"), flags=re.M | re.S)
+@pytest.mark.parametrize("page", [README, *GUIDES], ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     links = re.findall(r"\]\(([^)#]+)\)", text)
     local = [link for link in links if not link.startswith("https://")]
     assert local
-    assert [link for link in local if not (README.parent / link).exists()] == []
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def run(page):
+    """Runs the Python blocks of a page, one after the other, and returns their number."""
+    namespace = {"__name__": page.stem}
+    programs = blocks(page.read_text(encoding="utf-8"), "python")
+    for line, code in programs:
+        # Empty lines before the code make a traceback show the line of the page.
+        exec(compile("\n" * line + code, str(page), "exec"), namespace)
+    return len(programs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_guides_run(guide, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(guide) >= 2
 
 
 @pytest.mark.slow
 def test_python_blocks_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "readme"}
-    programs = blocks(README.read_text(encoding="utf-8"), "python")
-    assert len(programs) >= 8
-    for line, code in programs:
-        # Empty lines before the code make a traceback show the line of the README.
-        exec(compile("\n" * line + code, str(README), "exec"), namespace)
+    assert run(README) >= 8
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "digits.keras",
         "people.csv",
