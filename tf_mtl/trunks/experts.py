@@ -34,7 +34,7 @@ def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, An
                 "expert=lambda inputs: Layer()(inputs)['name']."
             )
         operation = output._keras_history.operation
-        variables = {id(variable) for variable in getattr(operation, "variables", ())}
+        variables = {id(variable) for variable in getattr(operation, "trainable_variables", ())}
         if operation in operations or variables & used:
             raise ValueError(
                 f"Two experts share a layer: {expert!r} uses the same one in every call. Make the "
