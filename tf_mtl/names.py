@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+# An argument with one number for each task: by name, or in the order of the tasks.
+PerTask = Sequence[float] | Mapping[str, float]
 
 _TASK_NAME = re.compile(r"[A-Za-z0-9_]+")
 
@@ -55,3 +59,95 @@ def check_task_names(names: Iterable[object]) -> None:
                 f"Invalid task name {name!r}: a task's name consists of letters, digits and "
                 "underscores and is not 'loss'. Rename the key."
             )
+
+
+class TaskArguments:
+    """A Keras layer's arguments that have one value for each task: by name, or in order.
+
+    Attributes:
+        built: Whether the method has its variables.
+        task_names: The tasks in order, or None as long as nobody has told.
+    """
+
+    built: bool
+    task_names: tuple[str, ...] | None = None
+
+    def name_tasks(self, names: Sequence[str]) -> None:
+        """Tells the names of the tasks in order, before the method is built.
+
+        Raises:
+            ValueError: If the method was built for tasks of other names.
+        """
+        if self.built and self.task_names not in (None, tuple(names)):
+            raise ValueError(
+                f"This {type(self).__name__} was built for the tasks {list(self.task_names or ())} "
+                f"and remembers them. Received: {list(names)}. Make a new one."
+            )
+        self.task_names = tuple(names)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Returns what a saved layer needs to be built again: shapes, and the names."""
+        config = super().get_build_config()  # type: ignore[misc]
+        return config and {**config, "task_names": self.task_names and list(self.task_names)}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds a loaded layer, which knows the names again."""
+        names = config.get("task_names")
+        self.task_names = names and tuple(names)
+        super().build_from_config(config)  # type: ignore[misc]
+
+    def _given(self) -> dict[str, Any]:
+        """Returns the arguments with one value for each task, in order, or None: a hook."""
+        return {}
+
+    def _in_order(self, argument: str, values: Any, default: Any = None) -> Any:
+        """Returns what an argument holds for each task as a list, in the order of the tasks."""
+        return in_order(argument, values, self.task_names, default)
+
+    def _check_given(self, tasks: int) -> None:
+        """Raises `ValueError` where an argument does not fit the tasks or their number."""
+        for argument, values in self._given().items():
+            if isinstance(values, list) and len(values) != tasks:
+                raise ValueError(
+                    f"`{argument}` has {len(values)} values for {tasks} tasks. Received: "
+                    f"{argument}={list(values)!r}. Give {{task: value}}, or a list in the order of "
+                    "the model's outputs."
+                )
+
+
+def in_order(argument: str, values: Any, tasks: Sequence[str] | None, default: Any = None) -> Any:
+    """Returns what an argument holds for each task as a list; other values as they are.
+
+    Args:
+        argument: Name of the argument, for the messages.
+        values: `{task: value}`, or anything else.
+        tasks: The tasks in order, or None where their names are not known.
+        default: Value of the tasks that are left out (default: none may be).
+
+    Raises:
+        ValueError: If the names are not known, or do not fit.
+
+    >>> in_order("preference", {"odd": 2.0, "digit": 1.0}, ["digit", "odd"])
+    [1.0, 2.0]
+    >>> in_order("preference", {"digt": 1.0, "odd": 2.0}, ["digit", "odd"])
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown task in `preference`: 'digt'. ... Did you mean 'digit'?
+    """
+    if not isinstance(values, Mapping):
+        return values
+    if tasks is None:
+        raise ValueError(
+            f"`{argument}` names tasks, but nobody has said which they are and in what order. "
+            f"Received: {argument}={dict(values)!r}. `compile` tells the names; without a model, "
+            "call `name_tasks([...])` first, or pass a list in the order of the losses."
+        )
+    check_known(values, tasks, f"task in `{argument}`:")
+    missing = [task for task in tasks if task not in values]
+    if missing and default is None:
+        raise ValueError(
+            f"`{argument}` has no value for task {missing[0]!r}. Received: "
+            f"{argument}={dict(values)!r}. Give one for each task: "
+            f"{', '.join(map(repr, tasks))}."
+        )
+    return [values.get(task, default) for task in tasks]

@@ -101,7 +101,7 @@ def test_arguments_are_checked(name, arguments, part):
 
 
 def test_a_preference_needs_one_number_for_each_task():
-    with pytest.raises(ValueError, match="2 numbers for 3 tasks"):
+    with pytest.raises(ValueError, match="2 values for 3 tasks"):
         aggregators.UPGrad(preference=[1.0, 2.0])(matrices.SMALL["three"])
 
 

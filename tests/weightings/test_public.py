@@ -203,7 +203,8 @@ def test_get_refuses(bad):
     ("name", "arguments", "part"),
     [
         ("Constant", {"weights": [-1.0, 2.0]}, "weights="),
-        ("Constant", {"weights": {"digit": 1.0}}, "weights="),
+        ("Constant", {"weights": {"digit": "one"}}, "weights="),
+        ("Constant", {"weights": "12"}, "weights="),
         ("RandomLossWeighting", {"distribution": "uniform"}, "distribution='uniform'"),
         ("RandomLossWeighting", {"seed": 0.5}, "seed=0.5"),
         ("Uncertainty", {"form": "square"}, "form='square'"),

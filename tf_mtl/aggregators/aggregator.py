@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_mtl.names import TaskArguments
+
 if TYPE_CHECKING:
     from tf_mtl.aggregators.gramian import Rows
 
@@ -31,12 +33,14 @@ class Answer(NamedTuple):
     rows: Rows | None = None
 
 
-class Aggregator(keras.layers.Layer, abc.ABC):
+class Aggregator(TaskArguments, keras.layers.Layer, abc.ABC):
     """Maps the gradients of T losses, a Jacobian `[T, n]`, to the one that is followed.
 
     A zero row is an absent task: the others get what they would get without it. State (moving
     averages, counters, previous weights) lives in non-trainable weights of this layer, so that
     saving and several replicas work; every replica must call with the same, reduced, inputs.
+    Arguments with one value for each task take `{task: value}`, or a list in the order of the
+    model's outputs.
 
     Args:
         wrt: `"parameters"`, the gradients at the shared variables (exact), or `"features"`, those
@@ -48,8 +52,6 @@ class Aggregator(keras.layers.Layer, abc.ABC):
             itself (with its own state).
         name: name of the layer.
     """
-
-    built: bool
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class Aggregator(keras.layers.Layer, abc.ABC):
         if self.built:
             return
         shapes = jacobian_shape if _depth(jacobian_shape) > 1 else [jacobian_shape]
+        self._check_given(int(tf.nest.flatten(shapes)[0]))
         if self.groups == "layer":
             self._build_layers(shapes)
         else:
@@ -180,6 +183,7 @@ class Aggregator(keras.layers.Layer, abc.ABC):
             for k in range(len(shapes))
         ]
         for part, shape in zip(self._parts, shapes, strict=True):
+            part.task_names = self.task_names
             part.build(shape)
 
     def _aggregate_layers(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.preference import check_preference, preferred
 from tf_mtl.aggregators.spectrum import eigh, rank
+from tf_mtl.names import PerTask
 
 SCALES = ("min", "median", "rmse")
 
@@ -30,7 +30,7 @@ class AlignedMTL(GramianAggregator):
     Args:
         scale: σ is the square root of the `"min"`, the `"median"` (the lower of two) or, as in
             the paper's code, the mean (`"rmse"`) of the eigenvalues.
-        preference: p (default: the mean over the present tasks).
+        preference: p, `{task: number}` or a list (default: the mean over the present tasks).
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> g = AlignedMTL()(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]]))
@@ -39,7 +39,7 @@ class AlignedMTL(GramianAggregator):
     """
 
     def __init__(
-        self, scale: str = "min", preference: Sequence[float] | None = None, **options: Any
+        self, scale: str = "min", preference: PerTask | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
         check_choice("scale", scale, SCALES)
@@ -50,8 +50,11 @@ class AlignedMTL(GramianAggregator):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "scale": self.scale, "preference": self.preference}
 
+    def _given(self) -> dict[str, Any]:
+        return {"preference": self._in_order("preference", self.preference)}
+
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
-        shares = preferred(self.preference, rows, 1.0 / rows.count)
+        shares = preferred(self._given()["preference"], rows, 1.0 / rows.count)
         eigenvalues, vectors = eigh(rows.gramian)  # ascending
         tasks = rows.tasks
         kept = (tf.range(tasks) >= tasks - rank(rows)) & (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +11,7 @@ from tf_mtl.aggregators.gramian import Rows, divide, quadratic
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.preference import check_preference, preferred
 from tf_mtl.aggregators.spectrum import solve_least_squares
+from tf_mtl.names import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -27,7 +27,8 @@ class ConFIG(GramianAggregator):
     rows) the answer is zero.
 
     Args:
-        preference: cosines of the answer with the gradients, up to a factor (default: equal).
+        preference: cosines of the answer with the gradients, up to a factor: `{task: number}`
+            or a list (default: equal).
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> g = ConFIG()(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]]))
@@ -35,7 +36,7 @@ class ConFIG(GramianAggregator):
     array([0.1588, 2.0706, 2.0706], dtype=float32)
     """
 
-    def __init__(self, preference: Sequence[float] | None = None, **options: Any) -> None:
+    def __init__(self, preference: PerTask | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.preference = check_preference(preference)
 
@@ -43,8 +44,11 @@ class ConFIG(GramianAggregator):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "preference": self.preference}
 
+    def _given(self) -> dict[str, Any]:
+        return {"preference": self._in_order("preference", self.preference)}
+
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
-        wanted = preferred(self.preference, rows, 1.0)
+        wanted = preferred(self._given()["preference"], rows, 1.0)
         x = solve_least_squares(rows, wanted)
         squared = quadratic(rows.cosines, x)
         lost = squared <= rows.noise * tf.reduce_sum(tf.square(wanted))

@@ -54,6 +54,8 @@ class CRMOGM(GramianAggregator):
         return {**super().get_config(), "aggregator": inner, "alpha": self.alpha}
 
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
+        self.aggregator.task_names = self.task_names
+        self.aggregator._check_given(tasks)
         inner = self.aggregator._first_state(tasks, sizes)
         smooth = {"smooth": np.zeros(tasks, "float32"), "seen": np.zeros(tasks, "float32")}
         first = {**super()._first_state(tasks, sizes), **smooth}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +11,7 @@ from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
 from tf_mtl.aggregators.preference import check_preference, preferred
+from tf_mtl.names import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -26,7 +26,8 @@ class DualProj(GramianAggregator):
     and the programme is solved exactly.
 
     Args:
-        preference: weights of the gradients in the mean (default: equal).
+        preference: weights of the gradients in the mean: `{task: number}` or a list (default:
+            equal).
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> g = DualProj()(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]]))
@@ -34,7 +35,7 @@ class DualProj(GramianAggregator):
     array([0.5556, 1.1111, 1.1111], dtype=float32)
     """
 
-    def __init__(self, preference: Sequence[float] | None = None, **options: Any) -> None:
+    def __init__(self, preference: PerTask | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.preference = check_preference(preference)
 
@@ -42,8 +43,11 @@ class DualProj(GramianAggregator):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "preference": self.preference}
 
+    def _given(self) -> dict[str, Any]:
+        return {"preference": self._in_order("preference", self.preference)}
+
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
-        shares = preferred(self.preference, rows, 1.0 / rows.count)
+        shares = preferred(self._given()["preference"], rows, 1.0 / rows.count)
         products = tf.linalg.matvec(rows.cosines, shares * rows.lengths)
         x, _ = solve_nonnegative(rows.cosines, products[None], rows.precision)
         return shares + x[0] / rows.lengths

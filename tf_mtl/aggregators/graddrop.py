@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, check_range
 from tf_mtl.aggregators.draws import uniforms
+from tf_mtl.names import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -25,7 +26,8 @@ class GradDrop(Aggregator):
     and the step alone.
 
     Args:
-        leak: part of each gradient that always passes, one number or one for each task.
+        leak: part of each gradient that always passes: one number, or one for each task,
+            `{task: number}` or a list.
         seed: seed of the draws.
         **options: `groups` and `name`, as every `Aggregator`; `wrt` and `every` cannot be changed.
 
@@ -34,24 +36,31 @@ class GradDrop(Aggregator):
     array([-10.,   2.,   2.], dtype=float32)
     """
 
-    def __init__(self, leak: float | Sequence[float] = 0.0, seed: int = 0, **options: Any) -> None:
+    def __init__(self, leak: float | PerTask = 0.0, seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
         check_parameters_only(self)
-        leaks = [leak] if isinstance(leak, int | float) else [float(value) for value in leak]
-        for value in leaks:
+        if isinstance(leak, Mapping):
+            self.leak: Any = {task: float(value) for task, value in leak.items()}
+        elif not isinstance(leak, int | float):
+            self.leak = [float(value) for value in leak]
+        else:
+            self.leak = leak
+        for value in tf.nest.flatten(self.leak):
             check_range("leak", value, 0.0, 1.0)
-        self.leak = leak if isinstance(leak, int | float) else leaks
         self.seed = seed
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "leak": self.leak, "seed": self.seed}
 
+    def _given(self) -> dict[str, Any]:
+        return {"leak": self._in_order("leak", self.leak)}
+
     def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
-        gradient = []
+        gradient, leak = [], self._given()["leak"]
         for number, block in enumerate(blocks):
             drawn = uniforms(block.shape[1:], self.seed + number * 2**32, state["step"])
-            gradient.append(drop_signs(block, drawn, self.leak))
+            gradient.append(drop_signs(block, drawn, leak))
         return Answer(gradient)
 
 

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tf_mtl.aggregators.gramian import Rows
+from tf_mtl.names import PerTask
 
 
-def check_preference(preference: Sequence[float] | None) -> list[float] | None:
-    """Returns a preference vector as a list of floats.
+def check_preference(preference: PerTask | None) -> list[float] | dict[str, float] | None:
+    """Returns a preference vector as floats, in a list or by task.
 
     >>> check_preference((1, 2))
     [1.0, 2.0]
+    >>> check_preference({"digit": 1, "odd": 2})
+    {'digit': 1.0, 'odd': 2.0}
     """
     if preference is None:
         return None
-    values = [float(value) for value in preference]
-    if not values or min(values) < 0.0 or max(values) <= 0.0:
+    given = preference.values() if isinstance(preference, Mapping) else preference
+    try:
+        values = [float(value) for value in given]
+    except (TypeError, ValueError):
+        values = []
+    if not values or not min(values) >= 0.0 or not 0.0 < max(values) < float("inf"):
         raise ValueError(
-            "`preference` must hold one number for each task, none negative and not all zero. "
-            f"Received: preference={preference!r}. Use None to treat the tasks alike."
+            "`preference` must hold one number for each task, none negative and not all zero: "
+            "{task: number}, or a list in the order of the model's outputs. Received: "
+            f"preference={preference!r}. Use None to treat the tasks alike."
         )
+    if isinstance(preference, Mapping):
+        return dict(zip(preference, values, strict=True))
     return values
 
 
 def preferred(preference: Sequence[float] | None, rows: Rows, default: Any) -> Any:
-    """Returns `[T]` the preference of the present tasks, or `default` where none is set."""
+    """Returns `[T]` the preference of the present tasks, or `default` where none is set.
+
+    Args:
+        preference: one number for each task, in their order.
+        rows: the rows of the step.
+        default: a number, or `[T]`.
+    """
     if preference is None:
         return default * rows.present
-    if len(preference) != rows.tasks:
-        raise ValueError(
-            f"`preference` has {len(preference)} numbers for {rows.tasks} tasks: give one for each "
-            "task, in the order of the model's outputs."
-        )
     return tf.constant(preference, tf.float64) * rows.present

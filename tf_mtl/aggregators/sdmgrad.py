@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,6 +14,7 @@ from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.preference import check_preference, preferred
 from tf_mtl.aggregators.simplex import project_simplex
+from tf_mtl.names import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -34,7 +34,7 @@ class SDMGrad(GramianAggregator):
         learning_rate: step of the descent of w.
         momentum: its momentum, in [0, 1).
         iterations: how many such steps at each training step.
-        preference: p (default: the mean over the present tasks).
+        preference: p, `{task: number}` or a list (default: the mean over the present tasks).
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> g = SDMGrad()(keras.ops.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -48,7 +48,7 @@ class SDMGrad(GramianAggregator):
         learning_rate: float = 10.0,
         momentum: float = 0.5,
         iterations: int = 20,
-        preference: Sequence[float] | None = None,
+        preference: PerTask | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -73,13 +73,16 @@ class SDMGrad(GramianAggregator):
         }
         return {**super().get_config(), **config}
 
+    def _given(self) -> dict[str, Any]:
+        return {"preference": self._in_order("preference", self.preference)}
+
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
         simplex = np.full(tasks, 1.0 / tasks, "float32")
         return {**super()._first_state(tasks, sizes), "simplex": simplex}
 
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         gramian = divide(rows.gramian, rows.mean(rows.lengths) ** 2)
-        pull = self.lambda_ * preferred(self.preference, rows, 1.0 / rows.count)
+        pull = self.lambda_ * preferred(self._given()["preference"], rows, 1.0 / rows.count)
         settings = tf.constant([self.learning_rate, self.momentum, self.iterations], tf.float64)
         start = tf.cast(state["simplex"], tf.float64)
         simplex = _descend(gramian, start, pull, rows.present, settings)

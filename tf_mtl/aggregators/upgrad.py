@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +12,7 @@ from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
 from tf_mtl.aggregators.preference import check_preference, preferred
+from tf_mtl.names import PerTask
 
 # Above, the exact solution would need T tables of T×T numbers.
 MANY_TASKS = 128
@@ -33,14 +33,15 @@ class UPGrad(GramianAggregator):
     their sum is projected exactly, so that this holds for it as well.
 
     Args:
-        preference: weights of the projections (default: the mean over the present tasks).
+        preference: weights of the projections: `{task: number}` or a list (default: the mean over
+            the present tasks).
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> UPGrad()(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]])).numpy().round(4)
     array([0.2924, 1.9006, 1.9006], dtype=float32)
     """
 
-    def __init__(self, preference: Sequence[float] | None = None, **options: Any) -> None:
+    def __init__(self, preference: PerTask | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.preference = check_preference(preference)
 
@@ -48,9 +49,12 @@ class UPGrad(GramianAggregator):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "preference": self.preference}
 
+    def _given(self) -> dict[str, Any]:
+        return {"preference": self._in_order("preference", self.preference)}
+
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         # Projecting the unit rows is projecting the rows: the cone knows no lengths.
-        shares = preferred(self.preference, rows, 1.0 / rows.count)
+        shares = preferred(self._given()["preference"], rows, 1.0 / rows.count)
         if rows.tasks > MANY_TASKS:
             x = project_rows(rows.cosines)
             units = shares * rows.lengths

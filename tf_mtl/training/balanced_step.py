@@ -50,6 +50,9 @@ class BalancedStep:
         self.aggregator = aggregator
         self.tasks = task_losses.order
         self.cut: FeatureCut | None = None
+        for method in (weighting, aggregator):
+            if method is not None:
+                method.name_tasks(self.tasks)
         if weighting is not None:
             weighting.build(len(self.tasks))
         if aggregator is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -26,40 +26,37 @@ def check_positive(argument: str, value: float, zero: bool = False) -> None:
 
 
 def check_numbers(
-    argument: str, values: Any, signed: bool = False, zero: bool = True
-) -> list[float] | None:
-    """Returns one number for each task as a list of floats, or None where None is given.
+    argument: str, values: Any, signed: bool = False
+) -> list[float] | dict[str, float] | None:
+    """Returns one number for each task as floats, in a list or by task, or None for None.
 
     >>> check_numbers("preference", (1, 2))
     [1.0, 2.0]
+    >>> check_numbers("preference", {"digit": 1, "odd": 2})
+    {'digit': 1.0, 'odd': 2.0}
     """
     if values is None:
         return None
+    given = values.values() if isinstance(values, Mapping) else values
     try:
-        numbers = [float(value) for value in values if not isinstance(values, str | dict)]
+        numbers = [float(value) for value in given if not isinstance(value, str)]
+        complete = len(numbers) == len(given) > 0
     except (TypeError, ValueError):
-        numbers = []
-    finite = bool(numbers) and all(abs(value) < float("inf") for value in numbers)
-    if not finite or (not signed and (min(numbers) < 0.0 or max(numbers) <= 0.0)):
-        finite = False
-    if not finite or (not zero and min(numbers) <= 0.0):
-        range_ = "finite" if signed else "not negative, not all zero" if zero else "above 0"
+        numbers, complete = [], False
+    if not complete or not _in_range(numbers, signed):
+        range_ = "finite" if signed else "not negative, not all zero"
         raise ValueError(
-            f"`{argument}` must be a list of one number for each task, {range_}, in the order of "
-            f"the model's outputs. Received: {argument}={values!r}. Use None to treat the tasks "
-            "alike."
+            f"`{argument}` must be one number for each task, {range_}: {{task: number}}, or a list "
+            f"in the order of the model's outputs. Received: {argument}={values!r}. Use None to "
+            "treat the tasks alike."
         )
-    return numbers
+    return dict(zip(values, numbers, strict=True)) if isinstance(values, Mapping) else numbers
 
 
-def check_length(argument: str, values: Sequence[Any] | None, tasks: int) -> None:
-    """Raises `ValueError` unless there is one value for each task."""
-    if values is not None and len(values) != tasks:
-        raise ValueError(
-            f"`{argument}` has {len(values)} values for {tasks} tasks. Received: "
-            f"{argument}={list(values)!r}. Give one for each task, in the order of the model's "
-            "outputs."
-        )
+def _in_range(numbers: Sequence[float], signed: bool) -> bool:
+    if not all(abs(number) < float("inf") for number in numbers):
+        return False
+    return signed or (min(numbers) >= 0.0 and max(numbers) > 0.0)
 
 
 def per_task(values: Sequence[float] | None, default: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_length, check_numbers, per_task
+from tf_mtl.names import PerTask
+from tf_mtl.weightings.checks import check_numbers, per_task
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -24,7 +24,7 @@ class Constant(LossWeighting):
     Deep Multi-Task Learning", NeurIPS 2022, shows how far weights of 1 go.
 
     Args:
-        weights: λ, one for each task in the order of the model's outputs (default: 1 each).
+        weights: λ, `{task: number}` or a list (default: 1 each).
         normalize: divide by the sum of the weights of the present tasks.
         **options: `name`, as every `LossWeighting`.
 
@@ -36,7 +36,7 @@ class Constant(LossWeighting):
     """
 
     def __init__(
-        self, weights: Sequence[float] | None = None, normalize: bool = False, **options: Any
+        self, weights: PerTask | None = None, normalize: bool = False, **options: Any
     ) -> None:
         super().__init__(**options)
         self.task_weights = check_numbers("weights", weights)
@@ -47,11 +47,11 @@ class Constant(LossWeighting):
         config = {"weights": self.task_weights, "normalize": self.normalize}
         return {**super().get_config(), **config}
 
-    def _check_tasks(self, tasks: int) -> None:
-        check_length("weights", self.task_weights, tasks)
+    def _given(self) -> dict[str, Any]:
+        return {"weights": self._in_order("weights", self.task_weights)}
 
     def _weigh(self, tasks: Tasks, state: dict[str, Any]) -> Any:
-        weights = per_task(self.task_weights, tf.ones_like(tasks.losses))
+        weights = per_task(self._given()["weights"], tf.ones_like(tasks.losses))
         if self.normalize:
             weights = tf.math.divide_no_nan(weights, tasks.sum(weights))
         return weights * tasks.losses

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_length, check_numbers, check_positive, per_task
+from tf_mtl.names import PerTask
+from tf_mtl.weightings.checks import check_numbers, check_positive, per_task
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -26,7 +26,7 @@ class COSMOS(LossWeighting):
 
     Args:
         lambda_: λ, the reward of the cosine.
-        preference: p, one for each task (default: 1/T over the present tasks).
+        preference: p, `{task: number}` or a list (default: 1/T over the present tasks).
         **options: `name`, as every `LossWeighting`.
 
     Raises:
@@ -38,7 +38,7 @@ class COSMOS(LossWeighting):
     """
 
     def __init__(
-        self, lambda_: float = 1.0, preference: Sequence[float] | None = None, **options: Any
+        self, lambda_: float = 1.0, preference: PerTask | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
         check_positive("lambda_", lambda_, zero=True)
@@ -49,11 +49,11 @@ class COSMOS(LossWeighting):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "lambda_": self.lambda_, "preference": self.preference}
 
-    def _check_tasks(self, tasks: int) -> None:
-        check_length("preference", self.preference, tasks)
+    def _given(self) -> dict[str, Any]:
+        return {"preference": self._in_order("preference", self.preference)}
 
     def _weigh(self, tasks: Tasks, state: dict[str, Any]) -> Any:
-        preference = per_task(self.preference, tasks.mask / tasks.count)
+        preference = per_task(self._given()["preference"], tasks.mask / tasks.count)
         product = tasks.sum(preference * tasks.losses)
         lengths = tasks.length(preference) * tasks.length(tasks.losses)
         cosine = tf.math.divide_no_nan(product, lengths)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_length, check_numbers, check_positive, per_task
+from tf_mtl.names import PerTask
+from tf_mtl.weightings.checks import check_numbers, check_positive, per_task
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -27,7 +27,7 @@ class PBI(LossWeighting):
 
     Args:
         theta: θ, the penalty.
-        preference: p, one for each task (default: 1 each).
+        preference: p, `{task: number}` or a list (default: 1 each).
         **options: `name`, as every `LossWeighting`.
 
     Raises:
@@ -40,7 +40,7 @@ class PBI(LossWeighting):
     """
 
     def __init__(
-        self, theta: float = 5.0, preference: Sequence[float] | None = None, **options: Any
+        self, theta: float = 5.0, preference: PerTask | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
         check_positive("theta", theta, zero=True)
@@ -51,11 +51,11 @@ class PBI(LossWeighting):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "theta": self.theta, "preference": self.preference}
 
-    def _check_tasks(self, tasks: int) -> None:
-        check_length("preference", self.preference, tasks)
+    def _given(self) -> dict[str, Any]:
+        return {"preference": self._in_order("preference", self.preference)}
 
     def _weigh(self, tasks: Tasks, state: dict[str, Any]) -> Any:
-        preference = per_task(self.preference, tf.ones_like(tasks.losses))
+        preference = per_task(self._given()["preference"], tf.ones_like(tasks.losses))
         ray = tf.math.divide_no_nan(preference, tasks.length(preference))
         along = tasks.sum(tasks.losses * ray)
         aside = tasks.length(tasks.losses - along * ray)

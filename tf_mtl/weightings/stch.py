@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_length, check_numbers, check_positive, per_task
+from tf_mtl.names import PerTask
+from tf_mtl.weightings.checks import check_numbers, check_positive, per_task
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -31,8 +31,9 @@ class STCH(LossWeighting):
 
     Args:
         mu: μ, the smoothness.
-        preference: p, one for each task (default: 1/T over the present tasks).
-        reference: z, the ideal losses, or the ideal logarithms after a warm-up (default: 0).
+        preference: p, `{task: number}` or a list (default: 1/T over the present tasks).
+        reference: z, the ideal losses, or the ideal logarithms after a warm-up; given likewise
+            (default: 0).
         warmup_steps: steps of warm-up; 0 takes the losses as they are.
         **options: `name`, as every `LossWeighting`.
 
@@ -46,8 +47,8 @@ class STCH(LossWeighting):
     def __init__(
         self,
         mu: float = 1.0,
-        preference: Sequence[float] | None = None,
-        reference: Sequence[float] | None = None,
+        preference: PerTask | None = None,
+        reference: PerTask | None = None,
         warmup_steps: int = 0,
         **options: Any,
     ) -> None:
@@ -69,9 +70,11 @@ class STCH(LossWeighting):
         }
         return {**super().get_config(), **config}
 
-    def _check_tasks(self, tasks: int) -> None:
-        check_length("preference", self.preference, tasks)
-        check_length("reference", self.reference, tasks)
+    def _given(self) -> dict[str, Any]:
+        return {
+            "preference": self._in_order("preference", self.preference),
+            "reference": self._in_order("reference", self.reference),
+        }
 
     def _first_state(self, tasks: int) -> dict[str, np.ndarray]:
         if not self.warmup_steps:
@@ -89,8 +92,8 @@ class STCH(LossWeighting):
         return tasks.keep(tf.where(warm.present, scaled, logarithms))
 
     def _smooth_maximum(self, tasks: Tasks, losses: Any) -> Any:
-        preference = per_task(self.preference, tasks.mask / tasks.count)
-        reference = per_task(self.reference, tf.zeros_like(losses))
+        preference = per_task(self._given()["preference"], tasks.mask / tasks.count)
+        reference = per_task(self._given()["reference"], tf.zeros_like(losses))
         exponents = preference * (losses - reference) / self.mu
         return tasks.shares(self.mu * tasks.log_sum_exp(exponents))
 

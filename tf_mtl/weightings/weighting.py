@@ -9,25 +9,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_mtl.names import TaskArguments
 from tf_mtl.weightings.tasks import Tasks
 
 
-class LossWeighting(keras.layers.Layer, abc.ABC):
+class LossWeighting(TaskArguments, keras.layers.Layer, abc.ABC):
     """Maps the losses `[T]` of a step to weighted losses `[T]`, whose sum is differentiated.
 
     The effective weight of a task is the derivative of that sum with respect to its loss. Losses
     are those of the global batch: every replica calls with the same numbers. An absent task gives
     0, the others what they would give without it. What the user's optimizer trains are trainable
     weights of this layer; what the method itself remembers are non-trainable ones, which `update`
-    changes. A training step calls the weighting, then `update` with the same losses.
+    changes. A training step calls the weighting, then `update` with the same losses. Arguments
+    with one value for each task take `{task: value}`, or a list in the order of the model's
+    outputs.
 
     Args:
         name: name of the layer.
 
     Optimizers with momentum or weight decay also move the trainable weights of an absent task.
     """
-
-    built: bool
 
     def __init__(self, name: str | None = None, **layer_options: Any) -> None:
         # Losses arrive in their own dtype, and weights are float32 under any global policy.
@@ -38,19 +39,23 @@ class LossWeighting(keras.layers.Layer, abc.ABC):
         """Creates the variables.
 
         Args:
-            num_tasks: T, or the shape `(T,)` of the losses.
+            num_tasks: T, or the shape `(T,)` of the losses; or, for a method that looks at
+                gradients, a list of the shapes `(T, n_i)` of their blocks.
         """
         if self.built:
             return
-        tasks = num_tasks[0] if isinstance(num_tasks, list | tuple) else num_tasks
+        first = num_tasks[0] if isinstance(num_tasks, list | tuple) else num_tasks
+        blocks = list(num_tasks) if isinstance(first, list | tuple) else []
+        tasks = first[0] if blocks else first
         if not isinstance(tasks, int) or isinstance(tasks, bool) or tasks < 1:
             raise ValueError(
                 "`num_tasks` must be the number of tasks, 1 or more, or the shape (T,) of the "
                 f"losses. Received: num_tasks={num_tasks!r}. Pass losses of a static shape [T]."
             )
-        self._check_tasks(tasks)
+        self._check_given(tasks)
+        state = {**self._first_state(tasks), **self._first_rows([tuple(b) for b in blocks])}
         self._trained = self._add_weights(self._first_trained(tasks), trainable=True)
-        self._state = self._add_weights(self._first_state(tasks), trainable=False)
+        self._state = self._add_weights(state, trainable=False)
         self.built = True
 
     def call(self, losses: Any, present: Any = None) -> Any:
@@ -104,15 +109,16 @@ class LossWeighting(keras.layers.Layer, abc.ABC):
     def _weigh(self, tasks: Tasks, state: dict[str, Any]) -> Any:
         """Returns the weighted losses `[T]`; what it holds for absent tasks does not matter."""
 
-    def _check_tasks(self, tasks: int) -> None:
-        """Raises where arguments do not fit the number of tasks: a hook."""
-
     def _first_trained(self, tasks: int) -> dict[str, np.ndarray]:
         """Returns first values of what the user's optimizer trains: a hook."""
         return {}
 
     def _first_state(self, tasks: int) -> dict[str, np.ndarray]:
         """Returns first values of what the method remembers, `[T]` or scalar: a hook."""
+        return {}
+
+    def _first_rows(self, shapes: list[tuple[int, int]]) -> dict[str, np.ndarray]:
+        """Returns first values of what is remembered of gradients `[T, n_i]`: a hook."""
         return {}
 
     def _remember(self, tasks: Tasks, state: dict[str, Any]) -> dict[str, Any]:
