@@ -117,6 +117,124 @@ def snr(inputs: Any) -> dict[str, Any]:
     return {task: PlainRouting()(outputs) for task in TASKS}
 
 
+class PlainSum(keras.layers.Layer):
+    """A weighted sum of tensors, channel by channel."""
+
+    def build(self, shapes: Any) -> None:  # noqa: D102
+        self.alpha = self.add_weight(shape=(len(shapes), shapes[0][-1]))
+
+    def call(self, tensors: Any) -> Any:  # noqa: D102
+        return tf.add_n([each * self.alpha[i] for i, each in enumerate(tensors)])
+
+
+def cross_stitch(inputs: Any) -> dict[str, Any]:
+    columns = [inputs] * 3
+    for width in UNITS:
+        columns = [stack(each, [width]) for each in columns]
+        columns = [PlainSum()(columns) for _ in TASKS]
+    return dict(zip(TASKS, columns, strict=True))
+
+
+def nddr(inputs: Any) -> dict[str, Any]:
+    columns = [inputs] * 3
+    for width in UNITS:
+        joined = keras.layers.concatenate([stack(each, [width]) for each in columns])
+        columns = [keras.layers.Dense(width, use_bias=False)(joined) for _ in TASKS]
+        columns = [keras.layers.BatchNormalization()(each) for each in columns]
+        columns = [keras.layers.Activation("relu")(each) for each in columns]
+    return dict(zip(TASKS, columns, strict=True))
+
+
+def mtan(inputs: Any) -> dict[str, Any]:
+    first = stack(inputs, [128])
+    second = stack(first, [64])
+    features = {}
+    for task in TASKS:
+        mask = keras.layers.Dense(128, "sigmoid")(stack(first, [128]))
+        seen = keras.layers.concatenate([second, stack(mask * first, [64])])
+        features[task] = keras.layers.Dense(64, "sigmoid")(stack(seen, [64])) * second
+    return features
+
+
+class PlainTie(keras.layers.Layer):
+    """The squared distances between kernels, as a loss."""
+
+    def __init__(self, columns: list[list[keras.layers.Layer]]) -> None:
+        super().__init__()
+        object.__setattr__(self, "columns", columns)
+
+    def call(self, x: Any) -> Any:  # noqa: D102
+        for layers in zip(*self.columns, strict=True):
+            for group in zip(*(layer.trainable_variables for layer in layers), strict=True):
+                for i, first in enumerate(group):
+                    for second in group[:i]:
+                        self.add_loss(0.01 * tf.reduce_sum(tf.square(first.value - second.value)))
+        return x
+
+
+def soft_sharing(inputs: Any) -> dict[str, Any]:
+    columns = [[keras.layers.Dense(width, activation="relu") for width in UNITS] for _ in TASKS]
+    features = []
+    for column in columns:
+        each = inputs
+        for layer in column:
+            each = layer(each)
+        features.append(each)
+    features[-1] = PlainTie(columns)(features[-1])
+    return dict(zip(TASKS, features, strict=True))
+
+
+class PlainModulation(keras.layers.Layer):
+    """A scale and a shift of each channel."""
+
+    def build(self, shape: Any) -> None:  # noqa: D102
+        self.gamma = self.add_weight(shape=(shape[-1],))
+        self.beta = self.add_weight(shape=(shape[-1],))
+
+    def call(self, x: Any) -> Any:  # noqa: D102
+        return x * (1 + self.gamma) + self.beta
+
+
+def task_perturbed(inputs: Any) -> dict[str, Any]:
+    shared = stack(inputs, UNITS)
+    return {task: PlainModulation()(shared) for task in TASKS}
+
+
+class PlainTransfer(keras.layers.Layer):
+    """Attention between two vectors."""
+
+    def build(self, shapes: Any) -> None:  # noqa: D102
+        width = shapes[0][-1]
+        self.kernels = [self.add_weight(shape=(width, width)) for _ in range(3)]
+
+    def call(self, pair: Any) -> Any:  # noqa: D102
+        stacked = tf.stack(pair, axis=1)
+        value, key, query = (tf.matmul(stacked, kernel) for kernel in self.kernels)
+        scores = tf.reduce_sum(key * query, axis=-1, keepdims=True) / stacked.shape[-1] ** 0.5
+        return tf.reduce_sum(tf.nn.softmax(scores, axis=1) * value, axis=1)
+
+
+def aitm(inputs: Any) -> dict[str, Any]:
+    shared = stack(inputs, [128])
+    towers = [stack(shared, [64]) for _ in TASKS]
+    features = towers[:1]
+    for tower in towers[1:]:
+        features.append(PlainTransfer()([stack(features[-1], [64]), tower]))
+    return dict(zip(TASKS, features, strict=True))
+
+
+def dbmtl(inputs: Any) -> dict[str, Any]:
+    shared = stack(inputs, [128])
+    a, b, c = (stack(shared, [64]) for _ in TASKS)
+    b = stack(keras.layers.concatenate([b, a]), [32])
+    return {"a": a, "b": b, "c": stack(keras.layers.concatenate([c, a, b]), [32])}
+
+
+def branching(inputs: Any) -> dict[str, Any]:
+    shared = stack(inputs, [128])
+    return {task: stack(shared, [64]) for task in TASKS}
+
+
 ROWS: dict[str, tuple[Any, Callable[[Any], dict[str, Any]]]] = {
     "HardSharing": (trunks.HardSharing(trunks.MLP(UNITS)), hard_sharing),
     "MMoE": (trunks.MMoE(UNITS, num_experts=4), mmoe),
@@ -125,6 +243,14 @@ ROWS: dict[str, tuple[Any, Callable[[Any], dict[str, Any]]]] = {
     "PLE": (trunks.PLE([[128], [64]], num_experts=1, num_shared_experts=1), ple),
     "DSelectK": (trunks.DSelectK(UNITS, num_experts=4, num_selected=2), dselect_k),
     "SNR": (trunks.SNR(UNITS, num_experts=4, num_levels=1), snr),
+    "CrossStitch": (trunks.CrossStitch(UNITS), cross_stitch),
+    "NDDR": (trunks.NDDR(UNITS), nddr),
+    "MTAN": (trunks.MTAN(UNITS, normalization=False), mtan),
+    "SoftSharing": (trunks.SoftSharing(UNITS), soft_sharing),
+    "TaskPerturbed": (trunks.TaskPerturbed(UNITS), task_perturbed),
+    "AITM": (trunks.AITM([128]), aitm),
+    "DBMTL": (trunks.DBMTL([128], {"b": ["a"], "c": ["a", "b"]}), dbmtl),
+    "Branching": (trunks.Branching.at(UNITS, dict.fromkeys(TASKS, 1)), branching),
 }
 
 
@@ -166,7 +292,7 @@ def main() -> None:
     x = random.normal(size=(BATCH, COLUMNS)).astype("float32")
     y = {task: random.normal(size=(BATCH, 1)).astype("float32") for task in TASKS}
     data = tf.data.Dataset.from_tensors((x, y)).repeat()
-    print(f"{'trunk':12}{'parameters':>12}{'by hand ms':>12}{'ours ms':>9}{'ratio':>8}")
+    print(f"{'trunk':14}{'parameters':>12}{'by hand ms':>12}{'ours ms':>9}{'ratio':>8}")
     for name in arguments.trunks:
         pair = models(name)
         for model in pair:
@@ -182,7 +308,7 @@ def main() -> None:
         )
         ratio = statistics.median(b / a for a, b in times)
         parameters = pair[0].count_params()
-        print(f"{name:12}{parameters:12}{plain:12.2f}{ours:9.2f}{ratio:8.3f}", flush=True)
+        print(f"{name:14}{parameters:12}{plain:12.2f}{ours:9.2f}{ratio:8.3f}", flush=True)
 
 
 if __name__ == "__main__":
