@@ -8,8 +8,8 @@ from tf_mtl import data
 from tf_mtl.data.mix_batches import get_batches
 
 SIZES = {"a": 10, "b": 7}
-# Every row is a number of its own: 0 … 9 in "a", 100 … 106 in "b".
-FIRST = {"a": 0, "b": 100}
+# Every row is a number of its own: 0 … 9 in "a", 1000 … 1006 in "b".
+FIRST = {"a": 0, "b": 1000}
 
 
 def sources(**sizes):
@@ -31,8 +31,8 @@ def batches(dataset):
 
 def seen(dataset):
     """Rows of an epoch by data set, in their order."""
-    rows = sum(batches(dataset), [])
-    return {"a": [row for row in rows if row < 100], "b": [row for row in rows if row >= 100]}
+    rows = [row for batch in batches(dataset) for row in batch]
+    return {"a": [row for row in rows if row < 1000], "b": [row for row in rows if row >= 1000]}
 
 
 KINDS = {
@@ -136,26 +136,26 @@ def test_a_proportional_epoch_has_every_row_once():
         for _ in range(2):
             rows = seen(mixture)
             assert sorted(rows["a"]) == [*range(10)]
-            assert sorted(rows["b"]) == [*range(100, 107)]
+            assert sorted(rows["b"]) == [*range(1000, 1007)]
 
 
 def test_the_kinds_of_batches():
     for batch in batches(mixed(batch=data.OneTask(4))):
-        assert len({row < 100 for row in batch}) == 1
+        assert len({row < 1000 for row in batch}) == 1
     for batch in batches(mixed(batch={"a": 3, "b": 2})):
-        assert [row < 100 for row in batch] == [True] * 3 + [False] * 2
+        assert [row < 1000 for row in batch] == [True] * 3 + [False] * 2
     assert len(mixed(batch={"a": 3, "b": 2})) == 4
     assert len(mixed("shortest", batch={"a": 3, "b": 2})) == 3
-    turns = [len([row for row in batch if row < 100]) for batch in batches(mixed("longest"))]
+    turns = [len([row for row in batch if row < 1000]) for batch in batches(mixed("longest"))]
     assert turns == [2] * 5
     random = data.mix(sources(a=500, b=500), batch=10)
-    counts = [len([row for row in batch if row < 100]) for batch in batches(random)]
+    counts = [len([row for row in batch if row < 1000]) for batch in batches(random)]
     # Drawn without putting back: a hypergeometric number of each in a batch.
     assert np.var(counts) == pytest.approx(10 / 4, rel=0.5)
 
 
 def test_rows_keep_their_order_without_shuffling():
-    assert seen(mixed(shuffle=0)) == {"a": [*range(10)], "b": [*range(100, 107)]}
+    assert seen(mixed(shuffle=0)) == {"a": [*range(10)], "b": [*range(1000, 1007)]}
     rows = data.mix(sources(a=200, b=100), shuffle=0, batch=32, steps_per_epoch=5)
     assert seen(rows.epochs(1, 2))["a"] == [*range(107, 200), *range(14)]
 
@@ -180,7 +180,7 @@ def test_training_rows_of_splits_in_their_own_order():
         splits.start_epoch(epoch)
         expected.append([int(row) for x, _ in splits.train for row in x.numpy()[:, 0]])
     epochs = [
-        [row for row in np.concatenate([x for x, _ in mixture])[:, 0].astype(int) if row < 100]
+        [row for row in np.concatenate([x for x, _ in mixture])[:, 0].astype(int) if row < 1000]
         for _ in range(3)
     ]
     assert epochs == expected

@@ -121,7 +121,7 @@ def test_what_has_no_fixed_size_cannot_be_filled_in():
     )
     with pytest.raises(ValueError, match=r"input 'words'.*shape \(None,\).*missing in 'b'.*Pad"):
         data.mix({"a": varying, "b": rows({"size": [1.0]}, [0])})
-    with pytest.raises(ValueError, match="'text_present'.*Rename"):
+    with pytest.raises(ValueError, match=r"'text_present'.*Rename"):
         data.mix({
             "a": rows({"text": ["a"], "text_present": [True]}, [0]),
             "b": rows({"size": [1.0], "text_present": [True]}, [0]),

@@ -42,18 +42,14 @@ class EpochOrder:
         return self.in_order(lambda seed: shuffled(rows, buffer, seed), count)
 
     def in_order(self, make: Callable[[tf.Tensor], tf.data.Dataset], count: int) -> tf.data.Dataset:
-        """Returns what `make` makes of seed and epoch, int64 `[2]`; `count` is its cardinality.
+        """Returns what `make` makes of seed and epoch, int64 `[2]`; `count` is its cardinality."""
 
-        Every iterator sees the next epoch. The number is an element of the stream and not read
-        in `make`, so that an iterator restored from a checkpoint goes on with its own epoch.
-        """
+        def epoch(seed: tf.Tensor) -> tf.data.Dataset:
+            return make(tf.stack([seed, self.epoch.assign_add(1) - 1]))
 
-        def epoch(seed: tf.Tensor) -> tf.Tensor:
-            return tf.stack([seed, self.epoch.assign_add(1) - 1])
-
-        once = tf.data.Dataset.from_tensors(tf.constant(self.seed, tf.int64)).map(epoch)
+        once = tf.data.Dataset.from_tensors(tf.constant(self.seed, tf.int64))
         # Keras must know the number of batches, which flat_map cannot tell.
-        return once.flat_map(make).apply(tf.data.experimental.assert_cardinality(count))
+        return once.flat_map(epoch).apply(tf.data.experimental.assert_cardinality(count))
 
 
 def shuffled(rows: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:

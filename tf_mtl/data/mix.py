@@ -42,7 +42,8 @@ def mix(
 
     **Workers.** Under `tf.distribute` every worker reads all and keeps its share of the batches
     (`AutoShardPolicy.DATA`); `mixed.shard(workers, index)` does the same by hand.
-    `mixed.epochs(start, stop)` is a data set without state for the `tf.data` service.
+    `mixed.epochs(start, stop)` is a data set without state for the `tf.data` service, which takes
+    data sets that have none themselves (no `Splits`).
 
     Args:
         datasets: `{name: data set}` of rows or batches `(x, y)` or `(x, y, sample weights)`. If y

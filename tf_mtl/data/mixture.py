@@ -151,10 +151,10 @@ class Mixture(tf.data.Dataset):
     def epochs(self, start: int, stop: int) -> tf.data.Dataset:
         """Returns the batches of the epochs `start … stop - 1` end to end, as a plain data set.
 
-        It keeps no state: every iterator over it sees the same, and it can be given to the
-        `tf.data` service. Each data set is read on from epoch to epoch, where an epoch of its
-        own has to find its position first. With `fit` it goes with
-        `steps_per_epoch=len(mixture)`; the middle of an epoch is `.skip(batches)`.
+        It keeps no state: every iterator over it sees the same, can be saved by
+        `tf.train.Checkpoint`, and may run in the `tf.data` service. Each data set is read on from
+        epoch to epoch, where an epoch of its own has to find its position first. With `fit` it
+        goes with `steps_per_epoch=len(mixture)`; the middle of an epoch is `.skip(batches)`.
 
         Args:
             start: First epoch, counted from 0.
