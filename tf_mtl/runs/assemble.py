@@ -78,7 +78,8 @@ def resolved_trunk(config: RunConfig, splits: Splits) -> Any:
         if any(target.kind == "segmentation" for target in splits.targets.values()):
             places = ("segmentation", "box")
             coarse = [task for task, one in splits.targets.items() if one.kind not in places]
-            default = {"type": "UNet", "filters": [16, 32, 64, 128], "coarse": coarse}
+            default = {"type": "UNet", "filters": [8, 24, 64, 128], "coarse": coarse}
+            default["convolutions"] = 2
     return {**default, **(spec if isinstance(spec, dict) else {})}
 
 
