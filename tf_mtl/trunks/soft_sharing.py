@@ -160,7 +160,7 @@ class Tie(keras.layers.Layer):
 def squared_distance(variables: Sequence[Any]) -> Any:
     """Returns Σ_{s<t} ‖W_s − W_t‖², which is T Σ_t ‖W_t − mean‖².
 
-    >>> float(squared_distance(list(keras.ops.array([[1.0], [2.0], [4.0]]))))
+    >>> round(float(squared_distance(list(keras.ops.array([[1.0], [2.0], [4.0]])))), 4)
     14.0
     """
     stacked = _as_rows(variables)
@@ -173,7 +173,7 @@ def trace_norm(variables: Sequence[Any]) -> Any:
 
     Its gradient is the subgradient of least norm, finite at any rank.
 
-    >>> float(trace_norm(list(keras.ops.array([[3.0, 0.0], [0.0, 4.0]]))))
+    >>> round(float(trace_norm(list(keras.ops.array([[3.0, 0.0], [0.0, 4.0]])))), 4)
     7.0
     """
     rows = _as_rows(variables)
