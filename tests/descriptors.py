@@ -265,6 +265,32 @@ HEADS = [
         missing=-1,
         wrong=2,
     ),
+    HeadRow(
+        heads.SpanExtraction,
+        lambda: heads.SpanExtraction(max_length=3),
+        lambda random, rows: np.sort(random.integers(0, 5, (rows, 2))),
+        missing=-1,
+        wrong=[3, 2],
+        features=(5, 6),
+    ),
+    HeadRow(
+        heads.NextToken,
+        lambda: heads.NextToken(7),
+        lambda random, rows: random.integers(0, 7, (rows, 5)),
+        missing=-1,
+        wrong=7,
+        features=(5, 6),
+    ),
+    HeadRow(
+        heads.SequenceGeneration,
+        lambda: heads.SequenceGeneration(length=3, vocabulary_size=4, units=8),
+        lambda random, rows: np.where(
+            np.arange(3) < random.integers(1, 4, (rows, 1)), random.integers(0, 4, (rows, 3)), -1
+        ),
+        missing=-1,
+        wrong=[1, -1, 2],
+        features=(5, 6),
+    ),
 ]
 
 

@@ -3,4 +3,5 @@
 * `saved_model`: a TensorFlow SavedModel, ready for TF Serving.
 """
 
+from .generator import generator as generator
 from .saved_model import saved_model as saved_model

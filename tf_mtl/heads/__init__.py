@@ -16,6 +16,7 @@ from .labels import ClassLabels as ClassLabels
 from .labels import FloatLabels as FloatLabels
 from .labels import LabelRule as LabelRule
 from .multi_label import MultiLabel as MultiLabel
+from .next_token import NextToken as NextToken
 from .ordinal import Ordinal as Ordinal
 from .quantile import Quantile as Quantile
 from .ranking import Ranking as Ranking
@@ -27,5 +28,9 @@ from .row_labels import NumberLabels as NumberLabels
 from .row_labels import RelevanceLabels as RelevanceLabels
 from .row_labels import SurvivalLabels as SurvivalLabels
 from .segmentation import Segmentation as Segmentation
+from .sequence_generation import SequenceGeneration as SequenceGeneration
+from .sequence_labels import SequenceLabels as SequenceLabels
+from .span_extraction import SpanExtraction as SpanExtraction
+from .span_extraction import SpanLabels as SpanLabels
 from .survival import Survival as Survival
 from .token_tagging import TokenTagging as TokenTagging

@@ -34,7 +34,7 @@ class TextEncoder(Body):
         encoder: How words see each other: "recurrent" (LSTM in both directions), "convolution" (of
             three words, with residual connections) or "transformer".
         characters: Bytes that are read of each word; 0 to look at the word alone.
-        dropout: Share of features dropped before each layer, from 0 to below 1.
+        dropout: Share of features dropped before each layer and at the end, from 0 to below 1.
         unknown_rate: Share of words that training takes as unknown, so that unknown words mean
             something afterwards.
         causal: Whether a word sees itself and those before it only, as `NextToken` needs it.
@@ -129,7 +129,7 @@ class TextEncoder(Body):
         for i, width in enumerate(self.units):
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
             features = block(features, width, self.causal, f"{name}_{self.encoder}_{i}")
-        return features
+        return keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
 
     def _embedded(self, texts: Any, name: str) -> Any:
         """Returns features of each word by itself."""
