@@ -1,5 +1,8 @@
 """Mixtures in `fit`: exactness, resumption, missing inputs, workers."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -156,6 +159,29 @@ def test_workers_of_a_strategy_share_out_the_batches():
         dataset = tf.data.experimental.from_variant(shared, mine.element_spec)
         parts.append([x.numpy().tolist() for x, _ in dataset])
     assert parts == [whole[0::2], whole[1::2]]
+
+
+REPLICAS = """
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from tests.data.test_mix_training import data, difference, mixture, network
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    runs = [(network(), mixture())]
+runs.append((network(), mixture()))
+for model, stream in runs:
+    model.fit(stream, epochs=2, verbose=0, callbacks=[data.StartEpoch(stream)])
+assert difference(runs[0][0], runs[1][0]) < 1e-6
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_take_the_steps_of_one():
+    subprocess.run([sys.executable, "-c", REPLICAS], check=True, timeout=300)
 
 
 def test_the_service_brings_the_same_batches():
