@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
 
 from tf_mtl import weightings
 
@@ -36,8 +37,10 @@ WEIGHTINGS = [
     ),
     WeightingRow(weightings.COSMOS, [{}, {"preference": PREFERENCE}], ("preference",)),
     WeightingRow(weightings.DynamicWeightAverage, [{}, {"temperature": 0.5}]),
+    WeightingRow(weightings.ExcessMTL, [{}, {"robust_step_size": 1.0}]),
     WeightingRow(weightings.FAMO, [{}, {"gamma": 0.0}], scale_free=True),
     WeightingRow(weightings.GeometricMean, [{}], scale_free=True),
+    WeightingRow(weightings.GO4Align, [{}, {"num_groups": 1, "robust_step_size": 0.1}]),
     WeightingRow(weightings.IMTLL, [{}]),
     WeightingRow(weightings.Logarithm, [{}], scale_free=True),
     WeightingRow(weightings.PBI, [{}, {"preference": PREFERENCE}], ("preference",)),
@@ -51,3 +54,18 @@ WEIGHTINGS = [
     WeightingRow(weightings.STCH, [{"warmup_steps": 1}], scale_free=True),
     WeightingRow(weightings.Uncertainty, [{}, {"form": "positive"}]),
 ]
+
+
+def build(weighting: weightings.LossWeighting, tasks: int) -> None:
+    """Builds a method for so many tasks, and for the gradients that `look` shows it."""
+    looks = isinstance(weighting, weightings.GradientWeighting)
+    weighting.build([(tasks, 2), (tasks, 1)] if looks else tasks)
+
+
+def look(weighting: weightings.LossWeighting, losses: Any, present: Any = None) -> None:
+    """Shows gradients to a method that looks at them, as a training step does first."""
+    if isinstance(weighting, weightings.GradientWeighting):
+        losses = tf.convert_to_tensor(losses)
+        if present is not None:
+            losses = tf.where(present, losses, tf.zeros_like(losses))
+        weighting.look([losses[:, None] * [[1.0, -2.0]], tf.sin(losses)[:, None]], present)

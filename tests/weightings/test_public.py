@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rows import WEIGHTINGS
+from rows import WEIGHTINGS, build, look
 
 from tf_mtl import weightings
 
@@ -26,6 +26,7 @@ STEPS = np.array([[0.5, 2.0, 8.0], [0.4, 1.9, 8.5], [0.3, 1.9, 6.0], [0.35, 1.0,
 
 def weights(weighting, losses, present=None):
     losses = tf.constant(losses)
+    look(weighting, losses, present)
     with tf.GradientTape() as tape:
         tape.watch(losses)
         value = weighting(losses, present)
@@ -34,7 +35,9 @@ def weights(weighting, losses, present=None):
 
 def train(weighting, steps, present=None):
     for number, losses in enumerate(steps):
-        weighting.update(losses, None if present is None else present[number])
+        here = None if present is None else present[number]
+        look(weighting, losses, here)
+        weighting.update(losses, here)
         weighting.epoch_end()
     return weighting
 
@@ -103,10 +106,11 @@ def test_scales_of_losses_do_not_matter(row, arguments):
 @pytest.mark.parametrize(("row", "arguments"), CASES)
 def test_compiled_with_xla_it_is_the_same(row, arguments):
     eager, compiled = row.cls(**arguments), row.cls(**arguments)
-    compiled.build(3)
+    build(compiled, 3)
 
     @tf.function(jit_compile=True)
     def step(losses, present):
+        look(compiled, losses, present)
         with tf.GradientTape() as tape:
             tape.watch(losses)
             value = compiled(losses, present)
@@ -125,7 +129,7 @@ def test_compiled_with_xla_it_is_the_same(row, arguments):
 @pytest.mark.parametrize(("row", "arguments"), CASES)
 def test_state_is_saved(row, arguments):
     first, second = row.cls(**arguments), row.cls(**arguments)
-    first.build(3), second.build((3,))
+    build(first, 3), build(second, 3)
     store = {}
     train(first, STEPS[:3]).save_own_variables(store)
     second.load_own_variables(store)

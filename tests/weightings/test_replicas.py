@@ -8,7 +8,7 @@ from pathlib import Path
 
 PROGRAM = """
 import numpy as np, tensorflow as tf
-from rows import WEIGHTINGS
+from rows import WEIGHTINGS, build, look
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -18,17 +18,19 @@ for row in WEIGHTINGS:
     alone = row.cls(**row.variants[0])
     with strategy.scope():
         spread = row.cls(**row.variants[0])
-        spread.build(3)
+        build(spread, 3)
 
     @tf.function
     def step(now, here):
         def replica():
+            look(spread, now, here)
             weighted = spread(now, here)
             spread.update(now, here)
             return weighted
         return strategy.run(replica)
 
     for now, here in zip(losses, present):
+        look(alone, now, here)
         expected = alone(now, here)
         alone.update(now, here)
         answers = step(tf.constant(now), tf.constant(here))

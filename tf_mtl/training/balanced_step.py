@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from ..aggregators import Aggregator, GramianAggregator
-from ..weightings import LossWeighting
+from ..weightings import GradientWeighting, LossWeighting
 from .features import FeatureCut
-from .gradients import Gradients, RecordedStep, at_features, exact, jacobian_shapes, summed
+from .gradients import (
+    Gradients,
+    RecordedStep,
+    aggregated,
+    at_features,
+    exact,
+    jacobian,
+    jacobian_shapes,
+    summed,
+)
 from .records import Records
 from .replicas import global_sum, num_replicas
 from .sharing import shared_variables
@@ -20,11 +30,26 @@ if TYPE_CHECKING:
     from .model import MultiTaskModel
 
 
+class Weighed(NamedTuple):
+    """What a weighting makes of the losses of a step.
+
+    Attributes:
+        weights: `[T]`, by which the losses count.
+        total: The weighted loss.
+        of_weighting: Gradients of `total` by what the weighting learns.
+    """
+
+    weights: tf.Tensor
+    total: tf.Tensor
+    of_weighting: list[tf.Tensor]
+
+
 class BalancedStep:
     """Takes training steps with a loss weighting, an aggregator, or both.
 
     A weighting is a function of the T losses of the global batch, of which each replica holds a
-    share. Its derivative weighs the shares, and the sum of these is what is differentiated.
+    share. Its derivative weighs the shares, and the sum of these is what is differentiated. A
+    weighting that looks at gradients weighs those of the losses as they are.
 
     Args:
         model: Multi-task model; variables are made under its strategy.
@@ -53,7 +78,9 @@ class BalancedStep:
         for method in (weighting, aggregator):
             if method is not None:
                 method.name_tasks(self.tasks)
-        if weighting is not None:
+        if isinstance(weighting, GradientWeighting):
+            self._build_looking(weighting)
+        elif weighting is not None:
             weighting.build(len(self.tasks))
         if aggregator is not None:
             self._build(aggregator)
@@ -70,45 +97,65 @@ class BalancedStep:
         model, optimizer = self.model, self.model.optimizer
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         scale = optimizer.scale_loss(tf.ones([]))
-        with tf.GradientTape(persistent=self.aggregator is not None) as tape:
+        looks = isinstance(self.weighting, GradientWeighting)
+        with tf.GradientTape(persistent=looks or self.aggregator is not None) as tape:
             cut = None if self.cut is None else self.cut.start(tape)
             y_pred = model(x, training=True, **({} if cut is None else {"cut": cut}))
             terms = self.task_losses.task_terms(y, y_pred, sample_weight)
             with tape.stop_recording():
                 losses, present = self.task_losses.global_losses(terms)
-                weights, total, of_weighting = self._weigh(losses, present)
+                weighed = _unweighted(losses) if looks else self._weigh(losses, present)
             scaled = [
                 tf.reduce_sum(terms[task][0]) * tf.cast(weight * scale, terms[task][0].dtype)
                 if task in terms
                 else None
-                for task, weight in zip(self.tasks, tf.unstack(weights), strict=True)
+                for task, weight in zip(self.tasks, tf.unstack(weighed.weights), strict=True)
             ]
             extra = _regularization(model)
             scaled_extra = None if extra is None else extra * tf.cast(scale, extra.dtype)
+        weighted, variables = losses * weighed.weights, model.trainable_variables
+        shared = shared_variables(model, self.tasks)
+        step = RecordedStep(tape, scaled, scaled_extra, weighted, scale, variables, shared)
+        if isinstance(self.weighting, GradientWeighting):
+            rows = jacobian(step, step.is_shared())
+            self.weighting.look(rows.blocks, present)
+            weighed = self._weigh(losses, present)
+            step = dataclasses.replace(step, losses=losses * weighed.weights)
+            gradients = aggregated(step, rows.weighted(weighed.weights), self.aggregator)
+        else:
+            gradients = self._gradients(step, cut)
+        total = weighed.total
         model.show_loss(
             total if extra is None else total + tf.cast(global_sum(extra), "float32"), x
         )
-        variables = model.trainable_variables
-        shared = shared_variables(model, self.tasks)
-        gradients = self._gradients(
-            RecordedStep(tape, scaled, scaled_extra, losses * weights, scale, variables, shared),
-            cut,
-        )
         factor = scale / num_replicas()  # every replica has the same gradient, and they are summed
-        values = [*gradients.values, *(gradient * factor for gradient in of_weighting)]
+        values = [*gradients.values, *(gradient * factor for gradient in weighed.of_weighting)]
         optimizer.apply_gradients(list(zip(values, self.trainable_variables, strict=True)))
         if self.weighting is not None:
             self.weighting.update(losses, present)
         logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        return {**logs, **self.records.write(weights, gradients)}
+        return {**logs, **self.records.write(weighed.weights, gradients)}
 
-    def _build(self, aggregator: Aggregator) -> None:
+    def _build_looking(self, weighting: GradientWeighting) -> None:
+        name = type(weighting).__name__
+        if self.aggregator is not None and self.aggregator.wrt == "features":
+            raise ValueError(
+                f"{name} looks at the tasks' gradients of the parameters, which an aggregator with "
+                "wrt='features' avoids. Use wrt='parameters', or another weighting, such as 'famo'."
+            )
+        weighting.build(jacobian_shapes(self._shared(name), len(self.tasks), "all"))
+
+    def _shared(self, what: str) -> list[Any]:
         shared = shared_variables(self.model, self.tasks)
         if not shared:
             raise ValueError(
-                "An aggregator combines gradients of variables that several tasks share, but no "
-                "trainable variable is on the path to more than one task."
+                f"{what} needs gradients of variables that several tasks share, but no trainable "
+                "variable is on the path to more than one task."
             )
+        return shared
+
+    def _build(self, aggregator: Aggregator) -> None:
+        shared = self._shared(type(aggregator).__name__)
         if aggregator.wrt == "parameters":
             aggregator.build(jacobian_shapes(shared, len(self.tasks), aggregator.groups))
             return
@@ -127,14 +174,11 @@ class BalancedStep:
             return at_features(step, self.aggregator, cut)
         return exact(step, self.aggregator)
 
-    def _weigh(
-        self, losses: tf.Tensor, present: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """Returns weights `[T]`, the weighted loss, and its gradients by what is learned."""
+    def _weigh(self, losses: tf.Tensor, present: tf.Tensor) -> Weighed:
         if self.weighting is None:
             fixed = self.task_losses.loss_weights
             weights = tf.stack([tf.cast(fixed.get(task, 1.0), "float32") for task in self.tasks])
-            return weights, tf.reduce_sum(weights * losses), []
+            return Weighed(weights, tf.reduce_sum(weights * losses), [])
         trained = [variable.value for variable in self.weighting.trainable_variables]
         with tf.GradientTape() as tape:
             tape.watch(losses)
@@ -142,7 +186,11 @@ class BalancedStep:
         weights, *of_weighting = tape.gradient(
             total, [losses, *trained], unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return weights, total, of_weighting
+        return Weighed(weights, total, of_weighting)
+
+
+def _unweighted(losses: tf.Tensor) -> Weighed:
+    return Weighed(tf.ones_like(losses), tf.reduce_sum(losses), [])
 
 
 def _regularization(model: keras.Model) -> tf.Tensor | None:

@@ -27,7 +27,7 @@ class RecordedStep:
         losses: `[T]` weighted losses of the global batch.
         scale: What a loss is multiplied by for float16, a scalar.
         variables: The trainable variables.
-        shared: Those that several tasks share.
+        shared: Those that several tasks share, in the same order.
     """
 
     tape: tf.GradientTape
@@ -65,6 +65,31 @@ class Gradients(NamedTuple):
     combined: bool = True
 
 
+class Jacobian(NamedTuple):
+    """The gradients of T tasks, taken one by one.
+
+    Attributes:
+        blocks: `[T, n_i]` for each shared variable: the sum over the replicas, without the scale.
+        others: For each other variable what the tasks give, None where they do not reach it: this
+            replica's share, times the scale.
+    """
+
+    blocks: list[tf.Tensor]
+    others: list[list[Any]]
+
+    def weighted(self, weights: tf.Tensor) -> Jacobian:
+        """Returns the gradients of the losses times `[T]` weights."""
+        factors = tf.unstack(weights)
+        return Jacobian(
+            [block * tf.cast(weights, block.dtype)[:, None] for block in self.blocks],
+            [list(map(_times, parts, factors)) for parts in self.others],
+        )
+
+    def summed_others(self) -> list[Any]:
+        """Returns the gradients of the variables that are not shared."""
+        return [_sum(*parts) for parts in self.others]
+
+
 def summed(step: RecordedStep) -> Gradients:
     """Returns the gradients of the sum of all losses, as Keras takes them."""
     terms = [term for term in (*step.terms, step.extra) if term is not None]
@@ -78,28 +103,35 @@ def exact(step: RecordedStep, aggregator: Aggregator) -> Gradients:
     replicas take the step of one; the optimizer sums once more, hence the division.
     """
     is_shared = step.is_shared()
-    shared = [each for each, several in zip(step.variables, is_shared, strict=True) if several]
-    layers = layer_numbers(shared)
     # The replicas have to meet in every step: they cannot skip a sum.
     sparing = isinstance(aggregator, GramianAggregator) and aggregator.every != 1
-    if sparing and aggregator.groups == "all" and num_replicas() == 1:
-        (combined, others), weights = aggregator.spare(
-            lambda: jacobian(step, is_shared),
-            lambda weights: _combination(step, weights, is_shared),
-            step.losses,
-        )
-        rows = None
-    else:
-        blocks, others = jacobian(step, is_shared)
-        combined, weights, rows = aggregator.answer(blocks, step.losses, layers=layers)
-    factor = step.scale / num_replicas()
-    of_shared = iter(
-        tf.reshape(gradient * tf.cast(factor, gradient.dtype), variable.shape)
-        for gradient, variable in zip(combined, shared, strict=True)
+    if not sparing or aggregator.groups != "all" or num_replicas() > 1:
+        return aggregated(step, jacobian(step, is_shared), aggregator)
+
+    def solving() -> tuple[list[Any], list[Any]]:
+        rows = jacobian(step, is_shared)
+        return rows.blocks, rows.summed_others()
+
+    (combined, others), weights = aggregator.spare(
+        solving, lambda weights: _combination(step, weights, is_shared), step.losses
     )
-    of_others = iter(others)
-    values = [next(of_shared) if several else next(of_others) for several in is_shared]
-    return Gradients(_with_extra(values, step), weights, rows)
+    return Gradients(_assembled(step, combined, others), weights)
+
+
+def aggregated(step: RecordedStep, rows: Jacobian, aggregator: Aggregator | None) -> Gradients:
+    """Returns gradients of which the shared variables' are combined, or summed without a method.
+
+    Args:
+        step: What the tape has seen; its losses are those that `rows` are the gradients of.
+        rows: The gradients of the tasks.
+        aggregator: Combines them, or None.
+    """
+    if aggregator is None:
+        total = [tf.reduce_sum(block, axis=0) for block in rows.blocks]
+        return Gradients(_assembled(step, total, rows.summed_others()), combined=False)
+    layers = layer_numbers(step.shared)
+    combined, weights, found = aggregator.answer(rows.blocks, step.losses, layers=layers)
+    return Gradients(_assembled(step, combined, rows.summed_others()), weights, found)
 
 
 def at_features(step: RecordedStep, aggregator: GramianAggregator, cut: CutRun) -> Gradients:
@@ -159,8 +191,8 @@ def jacobian_shapes(variables: Sequence[Any], tasks: int, groups: str) -> list[A
     ]
 
 
-def jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> tuple[list[Any], list[Any]]:
-    """Returns the blocks `[T, n_i]` of the shared variables and the gradients of the others.
+def jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> Jacobian:
+    """Returns the tasks' gradients: T backward passes.
 
     Args:
         step: What the tape has seen.
@@ -177,14 +209,14 @@ def jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> tuple[list[Any], 
             block = tf.stack([_row(part, variable, math.prod(variable.shape)) for part in column])
             blocks.append(global_sum(block) / tf.cast(step.scale, block.dtype))
         else:
-            others.append(_sum(*column))
-    return blocks, others
+            others.append(column)
+    return Jacobian(blocks, others)
 
 
 def _combination(
     step: RecordedStep, weights: tf.Tensor, is_shared: Sequence[bool]
 ) -> tuple[list[Any], list[Any]]:
-    """Returns the same for given weights, at the price of one backward pass."""
+    """Returns the gradients for given weights, at the price of one backward pass."""
     pairs = [
         (term, tf.cast(weight, term.dtype))
         for term, weight in zip(step.terms, tf.unstack(weights), strict=True)
@@ -207,6 +239,18 @@ def _combination(
     ]
     others = gradient(lambda several: not several, [tf.ones_like(weight) for _, weight in pairs])
     return [part / tf.cast(step.scale, part.dtype) for part in combined], others
+
+
+def _assembled(step: RecordedStep, combined: list[Any], others: list[Any]) -> list[Any]:
+    """Returns the gradients of all variables from those of the shared ones and of the others."""
+    factor = step.scale / num_replicas()
+    of_shared = iter(
+        tf.reshape(gradient * tf.cast(factor, gradient.dtype), variable.shape)
+        for gradient, variable in zip(combined, step.shared, strict=True)
+    )
+    of_others = iter(others)
+    values = [next(of_shared) if several else next(of_others) for several in step.is_shared()]
+    return _with_extra(values, step)
 
 
 def _with_extra(values: list[Any], step: RecordedStep) -> list[Any]:

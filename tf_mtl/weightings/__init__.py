@@ -15,8 +15,11 @@ from tf_mtl.names import unknown_name
 from tf_mtl.weightings.constant import Constant
 from tf_mtl.weightings.cosmos import COSMOS
 from tf_mtl.weightings.dynamic_weight_average import DynamicWeightAverage
+from tf_mtl.weightings.excessmtl import ExcessMTL
 from tf_mtl.weightings.famo import FAMO
 from tf_mtl.weightings.geometric_mean import GeometricMean
+from tf_mtl.weightings.go4align import GO4Align
+from tf_mtl.weightings.gradient_weighting import GradientWeighting
 from tf_mtl.weightings.imtll import IMTLL
 from tf_mtl.weightings.logarithm import Logarithm
 from tf_mtl.weightings.pbi import PBI
@@ -34,7 +37,10 @@ __all__ = [
     "STCH",
     "Constant",
     "DynamicWeightAverage",
+    "ExcessMTL",
+    "GO4Align",
     "GeometricMean",
+    "GradientWeighting",
     "Logarithm",
     "LossWeighting",
     "RandomLossWeighting",

@@ -25,6 +25,14 @@ def check_positive(argument: str, value: float, zero: bool = False) -> None:
         )
 
 
+def check_whole(argument: str, value: int) -> None:
+    """Raises `ValueError` unless the value is a whole number above 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(
+            f"`{argument}` must be a whole number, 1 or more. Received: {argument}={value!r}."
+        )
+
+
 def check_numbers(
     argument: str, values: Any, signed: bool = False
 ) -> list[float] | dict[str, float] | None:

@@ -74,6 +74,11 @@ class Tasks:
         powers = tf.exp(self.keep(values, highest) - highest)
         return highest + tf.math.log(tf.maximum(self.sum(powers), 1.0))
 
+    def multiply(self, logits: Any, step: Any) -> Any:
+        """Returns logits after p ← p exp(step) in which those absent keep their part of all p."""
+        moved = logits + step
+        return self.keep(moved + self.log_sum_exp(logits) - self.log_sum_exp(moved), logits)
+
     def length(self, values: Any) -> Any:
         """Returns the Euclidean norm over the present tasks, with a finite gradient at 0."""
         values = self.keep(values)
