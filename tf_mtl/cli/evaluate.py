@@ -18,7 +18,7 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="CSV or NPZ file with the inputs and the labels of all tasks.",
+            help="CSV, Parquet or NPZ file with the inputs and the labels of all tasks.",
             show_default="the run's own test split",
         ),
     ] = None,

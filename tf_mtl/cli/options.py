@@ -35,7 +35,8 @@ Source = Annotated[
     str | None,
     typer.Argument(
         metavar="DATA",
-        help="'digits', a file (FILE.csv, FILE.npz), a configuration (FILE.yaml) or tfds:NAME.",
+        help="A name of `tf-mtl list data`, a file (FILE.csv, FILE.parquet, FILE.npz), several "
+        "('parts/*.csv.gz'), a configuration (FILE.yaml) or tfds:NAME.",
         show_default="digits",
     ),
 ]
@@ -63,7 +64,7 @@ TestFile = Annotated[
     typer.Option(
         metavar="FILE",
         rich_help_panel=_DATA,
-        help="CSV file with the test rows; otherwise a tenth is split off.",
+        help="File with the test rows; otherwise a tenth is split off.",
     ),
 ]
 Separator = Annotated[

@@ -14,7 +14,9 @@ def predict(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/people/1.")
     ],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="CSV or NPZ file with the inputs.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="CSV, Parquet or NPZ file with the inputs.")
+    ],
     output: Annotated[
         str,
         typer.Option(

@@ -10,7 +10,8 @@ TEMPLATE = """\
 name: {name}  # of the run folder and the exported model
 
 data:
-  source: digits            # digits, FILE.csv, FILE.npz, or tfds:NAME
+  source: digits            # a name of `tf-mtl list data`, FILE.csv, FILE.parquet, FILE.npz,
+                            # several files ("parts/*.csv.gz"), or tfds:NAME
   batch_size: 64            # rows in a step, over all devices
 
   # For a file: which columns (or arrays, or features) are to be predicted. Every other column
@@ -23,7 +24,7 @@ data:
   # fractions: [0.8, 0.1, 0.1]      # training, validation, test
   # stratify: income                # task whose class shares are kept in every part
 
-  # For a CSV file only:
+  # For a table (CSV, Parquet); separator, names and missing_values for CSV only:
   # ignore: [id]                    # columns that are neither input nor target
   # groups: person                  # rows that agree in this column stay in one part
   # test_path: test.csv             # a file with the test rows

@@ -9,11 +9,13 @@ from .arrays import from_numpy as from_numpy
 from .audio_folder import from_audio_folder as from_audio_folder
 from .augment import Augment as Augment
 from .augment import soft_labels as soft_labels
+from .bunch import from_bunch as from_bunch
 from .calendar import CalendarFeatures as CalendarFeatures
 from .columns import inputs_from_dataframe as inputs_from_dataframe
 from .csv_file import from_csv as from_csv
 from .csv_file import read_csv as read_csv
 from .encoding import Encoding as Encoding
+from .huggingface import from_huggingface as from_huggingface
 from .inspection import check as check
 from .intervals import Intervals as Intervals
 from .missing import FillMissing as FillMissing
@@ -27,6 +29,8 @@ from .mix_strategies import Rates as Rates
 from .mix_strategies import RoundRobin as RoundRobin
 from .mix_strategies import Temperature as Temperature
 from .mixture import Mixture as Mixture
+from .parquet_file import from_parquet as from_parquet
+from .parquet_file import read_parquet as read_parquet
 from .partition import split as split
 from .registry import load as load
 from .registry import names as names

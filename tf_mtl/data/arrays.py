@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .splits import Splits, build_splits
 from .targets import Target
 
 Kinds = Mapping[str, str | Target]
+PARTS = ("train", "valid", "test")
 
 
 def from_numpy(
@@ -79,7 +80,7 @@ def from_numpy(
         seed=seed,
         stratify=stratify,
         groups=groups,
-        own_test=test is not None,
+        apart=() if test is None else ("test",),
     )
     if test is not None:
         rows["test"] = np.arange(len(next(iter(parts_of[1][1].values()))))
@@ -145,9 +146,19 @@ def split_rows(
     seed: int,
     stratify: str | None,
     groups: Any,
-    own_test: bool,
+    apart: Collection[str],
 ) -> dict[str, np.ndarray]:
-    """Returns the row numbers of "train", "valid" and, unless there is an own test set, "test"."""
+    """Returns the row numbers of the training rows and of the parts that are split off.
+
+    Args:
+        y: Encoded labels, `{task: [rows, ...]}`.
+        kinds: `{task: Target}`.
+        fractions: Share of training, validation and test rows.
+        seed: Of the split.
+        stratify: Task whose class shares are kept.
+        groups: `[rows]`; rows of one group stay in one part.
+        apart: Which of "valid" and "test" the source keeps apart.
+    """
     with_classes = [task for task, target in kinds.items() if target.has_classes]
     if stratify == "auto":
         stratify = with_classes[0] if with_classes else None
@@ -157,9 +168,14 @@ def split_rows(
     count = len(next(iter(y.values())))
     if groups is not None:
         groups = np.asarray(groups)
-    divide = split_two if own_test else split
-    found = divide(count, fractions, seed, strata, groups)
-    return dict(zip(("train", "valid", "test"), found, strict=False))
+    parts = [part for part in PARTS if part not in apart]
+    if len(parts) == 1:
+        return {"train": np.arange(count)}
+    if len(parts) == 3:
+        found: Sequence[np.ndarray] = split(count, fractions, seed, strata, groups)
+    else:
+        found = split_two(count, fractions, seed, strata, groups, PARTS.index(parts[1]))
+    return dict(zip(parts, found, strict=True))
 
 
 def take(arrays: Any, rows: np.ndarray) -> Any:

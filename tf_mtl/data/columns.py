@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ..names import check_known, unknown_name
 from .encoding import Encoding
+from .frames import row_name
 from .identifiers import identifier, identifiers
 from .target_columns import as_text
 
@@ -66,9 +67,9 @@ def _kind(series: Any, what: str) -> str:
         place = int(np.flatnonzero(stray)[0])
         raise ValueError(
             f"{what} holds numbers but for {int(stray.sum())} cells, the first of them "
-            f"{series.iloc[place]!r} in row {place + 1}. Declare it a missing value (from_csv: "
-            f"missing_values=[{series.iloc[place]!r}]), or list the column in `categorical` of "
-            "the encoding."
+            f"{series.iloc[place]!r} in {row_name(series.index, place)}. Declare it a missing "
+            f"value (from_csv: missing_values=[{series.iloc[place]!r}]), or list the column in "
+            "`categorical` of the encoding."
         )
     return "category"
 
@@ -169,16 +170,16 @@ def _numbers(series: Any, what: str) -> np.ndarray:
     if wrong.any():
         place = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"{series.iloc[place]!r} in row {place + 1} of {what} is not a number. Correct the "
-            "cell, or declare it a missing value."
+            f"{series.iloc[place]!r} in {row_name(series.index, place)} of {what} is not a number. "
+            "Correct the cell, or declare it a missing value."
         )
     with np.errstate(over="ignore"):
         values = numbers.astype("float32")
     if np.isinf(values).any():
         place = int(np.flatnonzero(np.isinf(values))[0])
         raise ValueError(
-            f"{numbers[place]} in row {place + 1} of {what} is infinite in float32. Leave the "
-            "cell empty, or scale the column."
+            f"{numbers[place]} in {row_name(series.index, place)} of {what} is infinite in "
+            "float32. Leave the cell empty, or scale the column."
         )
     return values
 

@@ -1,37 +1,41 @@
-"""A CSV file → `Splits`."""
+"""CSV files → `Splits`."""
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .encoding import as_encoding
-from .files import existing_file
+from .files import Files, existing_files, named
+from .frames import join_files
 from .splits import Splits
 from .table import Table, splits_from_tables
 
 
 def from_csv(
-    path: str | Path,
+    path: Files,
     targets: Mapping[str, Any],
     *,
-    test_path: str | Path | None = None,
+    test_path: Files | None = None,
     separator: str = ",",
     names: Sequence[str] | None = None,
     missing_values: Sequence[str] = (),
     **options: Any,
 ) -> Splits:
-    r"""Makes training, validation and test data of a CSV file, and the model's preprocessing.
+    r"""Makes training, validation and test data of CSV files, and the model's preprocessing.
 
     Spaces around cells are dropped. Empty cells, "NA", "NaN", "null" and the like are missing.
 
     Args:
-        path: Text file in UTF-8, possibly compressed (.gz, .zip, .xz), with the column names in
-            its first line.
+        path: Text file in UTF-8, possibly compressed (.gz, .bz2, .xz, .zip), with the column names
+            in its first line; or a pattern such as "parts/*.csv.gz", or a list of files: all
+            of them need the same columns.
         targets: Which columns are labels of what kind; see `from_dataframe`.
-        test_path: File with the test rows in the same columns, if the source keeps them apart.
+        test_path: File or files with the test rows in the same columns, if the source keeps them
+            apart.
         separator: Between cells; a tab is "\t".
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
@@ -41,7 +45,8 @@ def from_csv(
 
     Raises:
         FileNotFoundError: If there is no such file, naming the nearest in the folder.
-        ValueError: If the file is empty or not a table, and for all that `from_dataframe` refuses.
+        ValueError: If a file is empty, is not a table or differs from the others in its columns,
+            and for all that `from_dataframe` refuses.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -59,13 +64,15 @@ def from_csv(
         "missing_values": missing_values,
         "text_columns": encoding.categorical,
     }
-    table = Table(read_csv(path, **reading), str(path))
-    test = None if test_path is None else Table(read_csv(test_path, **reading), str(test_path))
-    return splits_from_tables(table, test, targets, encoding=encoding, **options)
+    table = Table(read_csv(path, **reading), named(path))
+    apart = {}
+    if test_path is not None:
+        apart["test"] = Table(read_csv(test_path, **reading), named(test_path))
+    return splits_from_tables(table, apart, targets, encoding=encoding, **options)
 
 
 def read_csv(
-    path: str | Path,
+    path: Files,
     *,
     separator: str = ",",
     names: Sequence[str] | None = None,
@@ -73,10 +80,10 @@ def read_csv(
     text_columns: Sequence[str] = (),
     chunk_rows: int | None = None,
 ) -> Any:
-    """Reads a CSV file as `from_csv` does.
+    """Reads CSV files as `from_csv` does.
 
     Args:
-        path: The file.
+        path: The file, a pattern or a list of files.
         separator: Between cells.
         names: Column names of a file that has none.
         missing_values: Further cells that are missing.
@@ -89,41 +96,91 @@ def read_csv(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is empty, is not a table or has two columns of one name.
+        ValueError: If a file is empty, is not a table, has two columns of one name, or differs from
+            the others in its columns.
     """
-    import pandas as pd
-
-    path = existing_file(path)
-    if isinstance(missing_values, str):
-        missing_values = [missing_values]
+    paths = existing_files(path)
     options: dict[str, Any] = {
         "sep": separator,
-        "na_values": list(missing_values),
+        "na_values": [missing_values] if isinstance(missing_values, str) else list(missing_values),
         "skipinitialspace": True,
         "index_col": False,
-        "chunksize": chunk_rows,
     }
+    if chunk_rows is not None:
+        options["chunksize"] = chunk_rows
+        return _chunks(paths, names, text_columns, options)
+    frames = {}
+    for one in paths:
+        with _readable(one, separator):
+            frames[str(one)] = _open(one, names, text_columns, options)
+    return join_files(frames)
+
+
+def _chunks(
+    paths: Sequence[Path],
+    names: Sequence[str] | None,
+    text_columns: Sequence[str],
+    options: Mapping[str, Any],
+) -> Iterator[Any]:
+    for path in paths:
+        with _readable(path, options["sep"]):
+            chunks = _open(path, names, text_columns, options)
+        with chunks:
+            while True:
+                with _readable(path, options["sep"]):
+                    chunk = next(chunks, None)
+                if chunk is None:
+                    break
+                yield chunk
+
+
+def _open(
+    path: Path,
+    names: Sequence[str] | None,
+    text_columns: Sequence[str],
+    options: Mapping[str, Any],
+) -> Any:
+    """Returns the table in a file, or pandas' iterator over its parts."""
+    import pandas as pd
+
+    first = pd.read_csv(path, sep=options["sep"], header=None, nrows=1, dtype=str,
+                        skipinitialspace=True)  # fmt: skip
+    header = [
+        f"Unnamed: {place}" if name != name else str(name).strip()  # noqa: PLR0124 - NaN
+        for place, name in enumerate(first.iloc[0])
+    ]
+    named = names is None or header == list(names)
+    if names is not None and len(header) != len(names):
+        raise ValueError(
+            f"{path} has {len(header)} columns, but `names` gives {len(names)}: {list(names)}."
+        )
+    columns = header if named else list(names or ())
+    _check_header(columns, path)
+    # Types that differ between parts of a big file are told from the whole column.
+    return pd.read_csv(
+        path,
+        low_memory=False,
+        names=columns,
+        header=0 if named else None,
+        dtype={column: str for column in text_columns if column in columns},
+        **options,
+    )
+
+
+@contextlib.contextmanager
+def _readable(path: Path, separator: str) -> Iterator[None]:
+    """Says in one line why pandas cannot read a file."""
+    import lzma
+    import zipfile
+    import zlib
+
+    import pandas as pd
+
     try:
-        first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str,
-                            skipinitialspace=True)  # fmt: skip
-        header = [
-            f"Unnamed: {place}" if name != name else str(name).strip()  # noqa: PLR0124 - NaN
-            for place, name in enumerate(first.iloc[0])
-        ]
-        named = names is None or header == list(names)
-        if names is not None and len(header) != len(names):
-            raise ValueError(
-                f"{path} has {len(header)} columns, but `names` gives {len(names)}: {list(names)}."
-            )
-        _check_header(header if named else list(names or ()), path)
-        columns = header if named else list(names or ())
-        options |= {"names": columns, "header": 0 if named else None}
-        options["dtype"] = {column: str for column in text_columns if column in columns}
         with warnings.catch_warnings():
             # A row with too many cells would otherwise be cut with a mere warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            # Types that differ between parts of a big file are told from the whole column.
-            table = pd.read_csv(path, low_memory=False, **options)
+            yield
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path} is empty. It needs a line with column names, and rows.") from None
     except UnicodeDecodeError as error:
@@ -133,7 +190,14 @@ def read_csv(
             f"{path} is not a table with {separator!r} between cells: {error}. Check the separator "
             "and quotes of that line."
         ) from None
-    return table
+    except (EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, OSError) as error:
+        raise ValueError(
+            f"{path} cannot be read: {error}. Is it whole, and compressed as its ending says?"
+        ) from None
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _check_header(names: list[str], path: Path) -> None:

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..names import nearest
+
+Files = str | Path | Sequence[str | Path]
+
+
+def existing_files(files: Files) -> list[Path]:
+    """Returns the files that a path, a pattern such as "parts/*.csv" or a list of them names.
+
+    The files of a pattern are sorted by name.
+
+    Raises:
+        FileNotFoundError: If a file is not there, or nothing matches a pattern.
+    """
+    if not isinstance(files, (str, Path)):
+        found = [path for one in files for path in existing_files(one)]
+        if not found:
+            raise FileNotFoundError("The list of files is empty. Name one file at least.")
+        return found
+    if glob.has_magic(str(files)) and not Path(files).exists():
+        matches = sorted(Path(name) for name in glob.glob(str(files), recursive=True))
+        matches = [path for path in matches if path.is_file()]
+        if not matches:
+            raise FileNotFoundError(
+                f"No file matches the pattern {str(files)!r} (in {Path.cwd()}). Correct the "
+                "pattern; ** stands for any number of folders."
+            )
+        return matches
+    return [existing_file(files)]
+
+
+def named(files: Files) -> str:
+    """Returns what to call files in a message."""
+    if isinstance(files, (str, Path)):
+        return str(files)
+    return str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1} other files"
 
 
 def existing_file(path: str | Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..names import unknown_name
+from .frames import row_name
 from .image_labels import encode_boxes, encode_masks
 from .targets import KINDS, Target
 
@@ -25,19 +26,21 @@ class Labels:
         values: `[rows]` or `[rows, units]`: numbers, bools or text. None, NaN, "" are missing.
         source: Where they come from, for errors: "y['digit']" or "column 'digit' of 'a.csv'".
         first_row: Number that the source gives to its first row.
+        index: Index of a table, which knows file and row where it was joined from several files.
     """
 
     task: str
     values: np.ndarray
     source: str
     first_row: int = 0
+    index: Any = None
 
     def row(self, wrong: np.ndarray) -> str:
         """Returns "row 3 (value)" of the first wrong label."""
         place = np.argwhere(wrong)[0]
         value = self.values[tuple(place)]
         shown = repr(str(value)) if isinstance(value, str) else str(value)
-        return f"row {place[0] + self.first_row} ({shown})"
+        return f"{row_name(self.index, int(place[0]), self.first_row)} ({shown})"
 
 
 def encode_labels(

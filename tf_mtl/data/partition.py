@@ -52,13 +52,15 @@ def split_two(
     seed: int,
     stratify: np.ndarray | None,
     groups: np.ndarray | None,
+    part: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Splits rows into training and validation, for data that has its own test rows.
+    """Splits rows in two, for data that has its own test or validation rows.
 
-    Arguments are those of `split`; only the ratio of the first two fractions counts.
+    Arguments are those of `split`; only the ratio of the fractions of the training rows and of
+    `part` counts: 1 for the validation rows, 2 for the test rows.
     """
     _check_fractions(fractions)
-    share = fractions[1] / (fractions[0] + fractions[1])
+    share = fractions[part] / (fractions[0] + fractions[part])
     train, valid = _parts(rows, (1 - share, share), seed, stratify=stratify, groups=groups)
     return train, valid
 

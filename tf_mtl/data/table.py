@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from ..names import check_known, nearest
-from .arrays import split_rows, take
+from .arrays import PARTS, split_rows, take
 from .columns import input_arrays, input_kinds, input_names
 from .encoding import Encoding, as_encoding, encode_inputs
+from .frames import as_frame
 from .splits import Splits, build_splits
 from .target_columns import encode_columns, target_columns
 
 
 @dataclass(frozen=True)
 class Table:
-    """A `pandas.DataFrame` and its name for errors."""
+    """A table, as `as_frame` takes it, and its name for errors."""
 
     frame: Any
     source: str
@@ -45,7 +46,7 @@ def from_dataframe(
     a date ends in `_days` and it takes days since 1970-01-01. Missing cells are allowed.
 
     Args:
-        frame: A `pandas.DataFrame`.
+        frame: A `pandas.DataFrame`, `polars.DataFrame`, `pyarrow.Table` or `datasets.Dataset`.
         targets: `{column: kind}`, or with a name and a rule of one's own `{task: rule}`. Kinds are
             "classification", "binary", "multilabel", "regression", "auto", or a `Target`; in the
             short form the task is named as an input would be. A rule is a dictionary with the keys
@@ -79,7 +80,7 @@ def from_dataframe(
     """
     return splits_from_tables(
         Table(frame, "the table"),
-        None if test is None else Table(test, "the test table"),
+        {} if test is None else {"test": Table(test, "the test table")},
         targets,
         batch_size=batch_size,
         seed=seed,
@@ -93,7 +94,7 @@ def from_dataframe(
 
 def splits_from_tables(
     table: Table,
-    test: Table | None,
+    apart: Mapping[str, Table],
     targets: Mapping[str, Any],
     *,
     batch_size: int = 64,
@@ -104,7 +105,20 @@ def splits_from_tables(
     ignore: Sequence[str] = (),
     encoding: Encoding | Mapping[str, Any] | None = None,
 ) -> Splits:
-    """Does the work of `from_dataframe` for tables that have names."""
+    """Does the work of `from_dataframe` for tables that have names.
+
+    Args:
+        table: The table that is split.
+        apart: `{"valid" | "test": Table}` of the parts that the source keeps apart.
+        targets: As for `from_dataframe`, and so are the others.
+        batch_size: Rows in a batch.
+        seed: Split, and order of the training rows.
+        fractions: Share of training, validation and test rows.
+        stratify: Task whose class shares are kept.
+        groups: Column; rows that agree in it stay in one part.
+        ignore: Columns to leave out.
+        encoding: How columns become features.
+    """
     frame = _checked(table)
     encoding = as_encoding(encoding)
     tasks = target_columns(targets, list(frame.columns))
@@ -119,35 +133,29 @@ def splits_from_tables(
     encoded = {task.task: encode_columns(task, frame, table.source) for task in tasks}
     kinds = input_kinds(frame[kept], encoding, table.source)
     columns = input_names(kinds, list(encoded))
-    data = [(
-        input_arrays(frame, columns, kinds, table.source),
-        {task: labels for task, (labels, _) in encoded.items()},
-    )]  # fmt: skip
     found = {task: target for task, (_, target) in encoded.items()}
-    if test is not None:
-        other = _checked(test)
-        _check_same_columns([*kept, *(c for task in tasks for c in task.columns)], other, test)
-        labels = {
-            task.task: encode_columns(task, other, test.source, found[task.task])[0]
-            for task in tasks
-        }
-        data.append((input_arrays(other, columns, kinds, test.source), labels))
+    labels = {task: values for task, (values, _) in encoded.items()}
+    whole = (input_arrays(frame, columns, kinds, table.source), labels)
     rows = split_rows(
-        data[0][1],
+        labels,
         found,
         fractions=fractions,
         seed=seed,
         stratify=stratify,
         groups=None if groups is None else frame[groups].astype(str).to_numpy(),
-        own_test=test is not None,
+        apart=apart,
     )
-    if test is not None:
-        rows["test"] = np.arange(len(test.frame))
-    sources = {"train": data[0], "valid": data[0], "test": data[-1]}
-    parts = {
-        part: (take(sources[part][0], rows[part]), take(sources[part][1], rows[part]))
-        for part in ("train", "valid", "test")
-    }
+    sources = dict.fromkeys(PARTS, whole)
+    for part, other in apart.items():
+        one = _checked(other)
+        _check_same_columns([*kept, *(c for task in tasks for c in task.columns)], one, other)
+        labels = {
+            task.task: encode_columns(task, one, other.source, found[task.task])[0]
+            for task in tasks
+        }
+        sources[part] = (input_arrays(one, columns, kinds, other.source), labels)
+        rows[part] = np.arange(len(one))
+    parts = {part: (take(x, rows[part]), take(y, rows[part])) for part, (x, y) in sources.items()}
     network = encode_inputs(
         parts["train"][0], {n: kinds[column] for n, column in columns.items()}, columns, encoding
     )
@@ -157,14 +165,8 @@ def splits_from_tables(
 
 
 def _checked(table: Table) -> Any:
-    import pandas as pd
-
-    if not isinstance(table.frame, pd.DataFrame):
-        raise ValueError(
-            f"Expected a pandas.DataFrame, not {type(table.frame).__name__}. Use from_numpy for "
-            "arrays and from_csv for a file."
-        )
-    frame = table.frame.rename(columns=str)
+    frame = as_frame(table.frame, table.source)
+    frame = frame.rename(columns=str)
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise ValueError(

@@ -130,7 +130,8 @@ def encode_columns(
         arrays = [array.astype(object) for array in arrays]
     values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
     # People count rows of a table from 1; the header line is not counted.
-    return encode_labels(Labels(target.task, values, where, first_row=1), kind, compact=True)
+    labels = Labels(target.task, values, where, first_row=1, index=frame.index)
+    return encode_labels(labels, kind, compact=True)
 
 
 def as_text(series: Any) -> np.ndarray:
@@ -160,8 +161,8 @@ def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
         return as_text(series)
     values = series.to_numpy(dtype="float64", na_value=np.nan)
     missing = np.isnan(values)
-    whole = bool((values[~missing] % 1 == 0).all())
-    if kind == "regression" or not whole or (series.dtype.kind == "f" and kind == "auto"
+    whole = bool((np.isfinite(values) & (values == np.rint(values)))[~missing].all())
+    if kind in ("regression", "box") or not whole or (series.dtype.kind == "f" and kind == "auto"
                                              and not missing.any()):  # fmt: skip
         return values
     return np.where(missing, MISSING, values).astype("int64")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from ..training import MultiTaskModel
 from .errors import InputError
 from .folder import RunFolder
 from .npz_chunks import npz_chunks, npz_shapes
-from .source import bad_data, read_table, source_kind
+from .source import TABLES, bad_data, read_table, source_kind
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Chunk:
 def input_chunks(
     run: RunFolder, model: MultiTaskModel, path: str, chunk_rows: int, keep: Sequence[str] = ()
 ) -> Iterator[Chunk]:
-    """Yields the rows of a CSV or NPZ file as the model takes them.
+    """Yields the rows of a CSV, Parquet or NPZ file as the model takes them.
 
     Args:
         run: The run, which knows how the training file was read.
@@ -53,8 +54,8 @@ def input_chunks(
         FileNotFoundError: If there is no such file.
     """
     kind = source_kind(path)
-    if kind == "csv":
-        yield from _csv_chunks(run, model, path, chunk_rows, keep)
+    if kind in TABLES:
+        yield from _table_chunks(run, model, path, chunk_rows, keep)
     elif kind == "npz":
         arrays = _npz_inputs(model, path)
         for part in npz_chunks(path, [*arrays.values(), *keep], chunk_rows):
@@ -63,7 +64,7 @@ def input_chunks(
             rows = len(next(iter(part.values())))
             yield Chunk(_as_model_input(model, x), {name: part[name] for name in keep}, rows)
     else:
-        raise InputError(f"Give a CSV or NPZ file with rows, not {path!r}.")
+        raise InputError(f"Give a CSV, Parquet or NPZ file with rows, not {path!r}.")
 
 
 def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dict[str, np.ndarray]]:
@@ -74,14 +75,14 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
     Args:
         run: The run.
         model: Its model.
-        path: CSV or NPZ file.
+        path: CSV, Parquet or NPZ file.
 
     Raises:
         InputError: For a column or array that is not there, or labels that do not fit.
     """
     config, targets = run.config(), run.targets()
     kind = source_kind(path)
-    if kind == "csv":
+    if kind in TABLES:
         _check_takes_columns(model, path)
         frame = read_table(config.data, path)
         if not len(frame):
@@ -91,7 +92,7 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
             y = {c.task: encode_columns(c, frame, path, targets[c.task])[0] for c in columns}
             return _columns(run, model, frame, path), y
     if kind != "npz":
-        raise InputError(f"Give a CSV or NPZ file with labels, not {path!r}.")
+        raise InputError(f"Give a CSV, Parquet or NPZ file with labels, not {path!r}.")
     arrays = _npz_inputs(model, path)
     check_known(targets, npz_shapes(path), f"array of {path}")
     with np.load(path, allow_pickle=False) as file:
@@ -105,12 +106,13 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
     return _as_model_input(model, x), y
 
 
-def _csv_chunks(
+def _table_chunks(
     run: RunFolder, model: MultiTaskModel, path: str, chunk_rows: int, keep: Sequence[str]
 ) -> Iterator[Chunk]:
     _check_takes_columns(model, path)
     start = 1
-    with read_table(run.config().data, path, chunk_rows) as frames:
+    frames = read_table(run.config().data, path, chunk_rows)
+    with bad_data(path), contextlib.closing(frames):
         for frame in frames:
             with bad_data(path):
                 check_known(keep, [str(name) for name in frame.columns], f"column of {path}")

@@ -35,7 +35,7 @@ def predict(
 
     Args:
         run: The run whose best model predicts.
-        path: CSV or NPZ file with the inputs.
+        path: CSV, Parquet or NPZ file with the inputs.
         output: CSV, JSON or Parquet file to write.
         probabilities: Whether to add those of the classes.
         keep: Columns of the file to put in front.
@@ -73,7 +73,7 @@ def evaluate(run: RunFolder, path: str | None = None) -> tuple[dict[str, dict[st
 
     Args:
         run: The run.
-        path: CSV or NPZ file; None for the test split.
+        path: CSV, Parquet or NPZ file; None for the test split.
 
     Returns:
         `{task: {metric: value}}` and the number of rows.

@@ -23,10 +23,17 @@ _OPTIONS = {
         "targets", "fractions", "stratify", "ignore", "groups", "test_path", "separator", "names",
         "missing_values", "encoding",
     ),
+    "parquet": (
+        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "encoding",
+    ),
     "npz": ("targets", "fractions", "stratify", "inputs"),
     "tfds": ("targets", "inputs", "splits", "data_dir"),
 }  # fmt: skip
-_FILES = {".npz": "npz", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".data": "csv"}
+TABLES = ("csv", "parquet")
+_FILES = {
+    ".npz": "npz", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".data": "csv",
+    ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
 _COMPRESSED = (".gz", ".zip", ".xz", ".bz2")
 
 
@@ -55,6 +62,8 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
             raise InputError(_no_targets(config, kind))
         if kind == "csv":
             return data.from_csv(config.source, targets, **common, **options)
+        if kind == "parquet":
+            return data.from_parquet(config.source, targets, **common, **options)
         if kind == "npz":
             npz_shapes(config.source)  # says it more plainly than NumPy if this is no such file
             return data.from_npz(config.source, targets, **common, **options)
@@ -64,7 +73,7 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
 
 
 def source_kind(source: str) -> str:
-    """Tells "embedded", "csv", "npz" or "tfds" from the name of a source.
+    """Tells "embedded", "csv", "parquet", "npz" or "tfds" from the name of a source.
 
     Raises:
         InputError: For a name that is neither a data set nor a file of a known type.
@@ -84,7 +93,9 @@ def source_kind(source: str) -> str:
             f"{source!r} is not a type of file that is known: {', '.join(_FILES)} (text files "
             "possibly compressed), or a configuration with the ending .yaml."
         )
-    choices = [*data.names(), "FILE.csv", "FILE.npz", "FILE.yaml", f"{TFDS}NAME"]
+    choices = [
+        *data.names(), "FILE.csv", "FILE.parquet", "FILE.npz", "FILE.yaml", f"{TFDS}NAME"
+    ]  # fmt: skip
     guess = nearest(source, data.names())
     hint = f" Did you mean {guess!r}?" if guess else ""
     raise InputError(f"Unknown data {source!r}. Give one of {', '.join(choices)}.{hint}")
@@ -125,9 +136,9 @@ def _given(config: DataConfig, kind: str) -> dict[str, Any]:
 
 
 def _no_targets(config: DataConfig, kind: str) -> str:
-    what = {"csv": "column", "npz": "array", "tfds": "feature"}[kind]
+    what = {"npz": "array", "tfds": "feature"}.get(kind, "column")
     names: list[str] = []
-    if kind == "csv":
+    if kind in TABLES:
         names = list(read_table(config).columns)
     elif kind == "npz":
         import numpy as np
@@ -142,17 +153,19 @@ def _no_targets(config: DataConfig, kind: str) -> str:
 
 
 def read_table(config: DataConfig, path: str | None = None, chunk_rows: int | None = None) -> Any:
-    """Reads a CSV file in the way in which that of the run was read.
+    """Reads a CSV file in the way in which that of the run was read, or a Parquet file.
 
     Args:
         config: The data section of the run.
-        path: The file; None for the run's own.
+        path: The file, or a pattern of several; None for the run's own.
         chunk_rows: If given, yield tables of so many rows.
     """
     encoding = config.encoding or {}
     categorical = encoding.get("categorical", ())
     path = path or config.source
     with bad_data(path):
+        if source_kind(path) == "parquet":
+            return data.read_parquet(path, chunk_rows)
         return data.read_csv(
             path,
             separator=config.separator or ",",

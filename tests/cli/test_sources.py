@@ -1,0 +1,60 @@
+"""Sources of every kind on the command line; a mistake ends in one line that names it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from tests.cli.conftest import TARGETS, people
+from tests.cli.test_bad_input import one_line
+
+QUICK = ("--epochs", 1, "--units", "8", "--ignore", "id", "--no-export", "--quiet")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working folder, with a table as Parquet and in compressed parts."""
+    monkeypatch.chdir(tmp_path)
+    frame = people(120)
+    frame.to_parquet("people.parquet")
+    (tmp_path / "parts").mkdir()
+    for number in range(3):
+        frame[number * 40 : (number + 1) * 40].to_csv(f"parts/{number}.csv.gz", index=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("source", ["people.parquet", "parts/*.csv.gz"])
+def test_tables(cli, folder, source):
+    outcome = cli("train", source, *TARGETS, *QUICK)
+    assert outcome.code == 0, outcome.err
+    run = next((folder / "runs").glob("*/1"))
+    assert json.loads((run / "run.json").read_text())["data"]["sizes"]["train"] == 96
+    for new in ("people.parquet", "parts/*.csv.gz"):
+        assert cli("predict", run, new, "-o", "found.csv", "--keep", "id").code == 0
+        assert len(pd.read_csv("found.csv")) == 120
+        outcome = cli("evaluate", run, new)
+        assert outcome.code == 0, outcome.err
+        assert "120 rows" in outcome.out
+
+
+BAD = {
+    "no match": (("parts/*.csv",), ["parts/*.csv", "No file matches"]),
+    "no parquet": (("bad.parquet",), ["bad.parquet", "Parquet"]),
+    "parquet not there": (("poeple.parquet",), ["poeple.parquet", "'people.parquet'"]),
+    "no targets": (("people.parquet",), ["--target COLUMN=KIND", "'income'"]),
+    "option of csv": (("people.parquet", "--separator", ";", *TARGETS), ["separator", "csv"]),
+    "one part differs": (("odd/*.csv", "-t", "b"), ["'a'", "odd/2.csv", "'x' in row 2"]),
+    "no gzip": (("plain.csv.gz", "-t", "b"), ["plain.csv.gz", "cannot be read"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_one_line(case, cli, folder):
+    (folder / "bad.parquet").write_text("a,b\n1,2\n")
+    (folder / "plain.csv.gz").write_text("a,b\n1,2\n")
+    (folder / "odd").mkdir()
+    (folder / "odd" / "1.csv").write_text("a,b\n1,2\n2,2\n")
+    (folder / "odd" / "2.csv").write_text("a,b\n1,2\nx,2\n")
+    arguments, parts = BAD[case]
+    one_line(cli("train", *arguments), parts)
+    assert not (folder / "runs").exists()

@@ -1,0 +1,142 @@
+"""Tables of other libraries → `pandas.DataFrame`, and tables of several files → one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_FILE_AND_ROW = ["file of the row", "row in the file"]
+
+
+def as_frame(table: Any, source: str = "the table") -> Any:
+    """Returns a table as a `pandas.DataFrame`.
+
+    Args:
+        table: A `pandas.DataFrame`; a `pyarrow.Table`, a `polars.DataFrame` or anything else that
+            has the Arrow C stream interface; a `polars.LazyFrame`; a `datasets.Dataset`.
+        source: Its name, for errors.
+
+    Raises:
+        ValueError: If it is no table.
+
+    >>> import pyarrow
+    >>> as_frame(pyarrow.table({"age": [20, None]}))["age"].tolist()
+    [20.0, nan]
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(table, pd.DataFrame):
+        return table
+    library = type(table).__module__.partition(".")[0]
+    if library == "polars" and hasattr(table, "collect"):
+        table = table.collect()
+    elif library == "datasets" and hasattr(table, "with_format"):
+        table = table.with_format("arrow")[:]
+    if not hasattr(table, "__arrow_c_stream__") or hasattr(table, "type"):
+        raise ValueError(
+            f"Expected a pandas.DataFrame, pyarrow.Table, polars.DataFrame or datasets.Dataset as "
+            f"{source}, not {type(table).__name__}. Use from_numpy for arrays "
+            "and from_csv or from_parquet for files."
+        )
+    return arrow_frame(pa.table(table))
+
+
+def arrow_frame(table: Any) -> Any:
+    """Returns a `pyarrow.Table` as a `pandas.DataFrame`: decimals as floats, dates as times."""
+    import pyarrow as pa
+
+    fields = [
+        field.with_type(pa.float64()) if pa.types.is_decimal(field.type) else field
+        for field in table.schema
+    ]
+    schema = pa.schema(fields, table.schema.metadata)
+    return table.cast(schema).to_pandas(date_as_object=False).reset_index(drop=True)
+
+
+def join_files(frames: Mapping[str, Any]) -> Any:
+    """Returns the tables of several files as one, whose index knows file and row.
+
+    Args:
+        frames: `{file: pandas.DataFrame}`.
+
+    Raises:
+        ValueError: If a file lacks a column of the first one or has another, or a column holds
+            something else than in the files before, naming file, column and row.
+
+    >>> import pandas
+    >>> join_files({"a.csv": pandas.DataFrame({"age": [20]}),
+    ...             "b.csv": pandas.DataFrame({"age": [30, "old"]})})
+    Traceback (most recent call last):
+    ...
+    ValueError: Column 'age' holds text in b.csv ('old' in row 2), but numbers in a.csv. ...
+    """
+    import pandas as pd
+
+    first, reference = next(iter(frames.items()))
+    if len(frames) == 1:
+        return reference
+    seen: dict[str, tuple[str, str]] = {}
+    for file, frame in frames.items():
+        _check_columns(frame, reference, file, first)
+        for column in frame.columns:
+            content = _content(frame[column])
+            known, where = seen.setdefault(column, (content, file)) if content else (content, "")
+            if content != known:
+                raise ValueError(
+                    f"Column {column!r} holds {content} in {file} ({_odd(frame[column], content)}),"
+                    f" but {known} in {where}. Correct the file, or declare the cell a missing "
+                    "value; a column of codes is kept as text by `categorical` of the encoding."
+                )
+    ordered = {file: frame[list(reference.columns)] for file, frame in frames.items()}
+    filled = {file: frame for file, frame in ordered.items() if len(frame)}
+    return pd.concat(filled or ordered, names=_FILE_AND_ROW)
+
+
+def row_name(index: Any, place: int, first_row: int = 1) -> str:
+    """Returns what people call a row: "row 3", or "row 3 of b.csv" in a table of several files."""
+    if index is not None and list(index.names) == _FILE_AND_ROW:
+        file, row = index[place]
+        return f"row {row + 1} of {file}"
+    return f"row {place + first_row}"
+
+
+def _check_columns(frame: Any, reference: Any, file: str, first: str) -> None:
+    for have, want, message in (
+        (frame, reference, "lacks the column {!r} of {}"),
+        (reference, frame, "has a column {!r}, which {} lacks"),
+    ):
+        lacking = [column for column in want.columns if column not in have.columns]
+        if lacking:
+            raise ValueError(
+                f"{file} {message.format(lacking[0], first)}: {file} has {list(frame.columns)}, "
+                f"{first} has {list(reference.columns)}. All files need the same columns."
+            )
+
+
+def _content(series: Any) -> str:
+    """Returns "numbers", "dates", "true and false" or "text"; "" where every cell is missing."""
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(series, skipna=True)
+    if not series.notna().any():
+        return ""
+    if kind == "categorical":
+        return _content(series.cat.categories.to_series())
+    if kind.startswith(("integer", "floating", "mixed-integer-float", "decimal")):
+        return "numbers"
+    if kind.startswith(("date", "timedelta")):
+        return "dates"
+    return "true and false" if kind == "boolean" else "text"
+
+
+def _odd(series: Any, content: str) -> str:
+    """Shows a cell that makes the column what it is."""
+    import pandas as pd
+
+    present = series.notna().to_numpy()
+    if content == "text":
+        not_numbers = present & pd.to_numeric(series, errors="coerce").isna().to_numpy()
+        present = not_numbers if not_numbers.any() else present
+    place = int(present.argmax())
+    return f"{series.iloc[place]!r} in row {place + 1}"

@@ -1,0 +1,139 @@
+"""A data set of HuggingFace `datasets` → `Splits`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..names import check_known
+from .arrays import PARTS
+from .frames import as_frame
+from .splits import Splits
+from .table import Table, splits_from_tables
+from .target_columns import target_columns
+from .targets import Target
+
+_OWN_NAMES = {"train": ("train",), "valid": ("validation", "valid", "dev"), "test": ("test",)}
+
+
+def from_huggingface(
+    dataset: Any,
+    targets: Mapping[str, Any],
+    *,
+    splits: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Splits:
+    """Makes training, validation and test data of a data set of HuggingFace `datasets`.
+
+    Its columns are encoded as those of any table; a `ClassLabel` brings the names and the order of
+    the classes. Columns of images, audio and lists are refused: leave them out with `ignore`.
+
+    Args:
+        dataset: A `datasets.Dataset`, a `datasets.DatasetDict`, or the folder of one that
+            `save_to_disk` wrote. For one of the hub, pass what `datasets.load_dataset` returns.
+        targets: Which columns are labels of what kind; see `from_dataframe`.
+        splits: `{"train": …, "valid": …, "test": …}`, names in the dictionary. By default "train",
+            "validation" and "test"; parts that are not there are split off the training rows.
+        **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `ignore` and `encoding`
+            of `from_dataframe`.
+
+    Raises:
+        ImportError: If a folder is given and `datasets` is not installed.
+        ValueError: If it is no such data set, lacks a split, and for all that `from_dataframe`
+            refuses, naming split, column and row.
+
+    >>> import datasets  # doctest: +SKIP
+    >>> from_huggingface(datasets.load_dataset("imdb"), {"label": "auto"})  # doctest: +SKIP
+    """
+    parts = _parts(_loaded(dataset), splits)
+    train = parts.pop("train")
+    for one in parts.values():
+        check_known(one.features, train.features, "column of another split")
+    tables = {part: _table(one, part) for part, one in parts.items()}
+    return splits_from_tables(_table(train, "train"), tables, _told(targets, train), **options)
+
+
+def _loaded(dataset: Any) -> Any:
+    if not isinstance(dataset, (str, Path)):
+        return dataset
+    try:
+        import datasets
+    except ImportError:
+        raise ImportError(
+            "Folders of HuggingFace data sets need the package datasets: "
+            "pip install 'tf_mtl[huggingface]'."
+        ) from None
+    if not Path(dataset).is_dir():
+        raise NotADirectoryError(
+            f"There is no folder {dataset}. Give one that `save_to_disk` wrote, or pass what "
+            "datasets.load_dataset(...) returns."
+        )
+    try:
+        return datasets.load_from_disk(str(dataset))
+    except (FileNotFoundError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{dataset} is no folder that `save_to_disk` wrote: {reason}") from None
+
+
+def _parts(dataset: Any, splits: Mapping[str, str] | None) -> dict[str, Any]:
+    """Returns `{"train": dataset}` and the other parts that the source keeps apart."""
+    if not isinstance(dataset, Mapping):
+        if not hasattr(dataset, "features") or not hasattr(dataset, "with_format"):
+            raise ValueError(
+                f"Expected a datasets.Dataset or DatasetDict, not {type(dataset).__name__}."
+            )
+        if not hasattr(dataset, "__len__"):
+            raise ValueError(
+                "The data set is a stream. Load it without streaming=True, or pass "
+                "`dataset.take(n)` as a list of rows to datasets.Dataset.from_list."
+            )
+        return {"train": dataset}
+    if splits is None:
+        found = {part: [name for name in names if name in dataset]
+                 for part, names in _OWN_NAMES.items()}  # fmt: skip
+        splits = {part: names[0] for part, names in found.items() if names}
+    check_known(splits, PARTS, "part in `splits`")
+    check_known(splits.values(), dataset, "split of the data set")
+    if "train" not in splits:
+        raise ValueError(
+            f"The data set has the splits {list(dataset)} and none called 'train'. Say which is "
+            f'which: splits={{"train": {next(iter(dataset), "…")!r}}}.'
+        )
+    return {part: dataset[name] for part, name in splits.items()}
+
+
+def _table(dataset: Any, part: str) -> Table:
+    source = f"the split {part!r}"
+    frame = as_frame(dataset, source)
+    for column, feature in dataset.features.items():
+        names = _class_names(feature)
+        if names and frame[column].notna().any():
+            # A test split without labels has -1, which is the place of the last "".
+            codes = frame[column].fillna(-1).to_numpy(int)
+            frame[column] = np.array([*names, ""], object)[codes]
+    return Table(frame, source)
+
+
+def _told(targets: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+    """Returns the targets with the classes that the data set tells."""
+    told = dict(targets)
+    for task in target_columns(targets, list(dataset.features)):
+        names = _class_names(dataset.features[task.columns[0]])
+        if not names or task.positive or isinstance(task.kind, Target):
+            continue
+        kind = task.kind
+        if kind == "auto":
+            kind = "binary" if len(names) == 2 else "classification"
+        key = next(key for key in targets if key in (task.task, task.columns[0]))
+        rule = {"column": task.columns[0]} if isinstance(targets[key], Mapping) else None
+        if kind in ("binary", "classification"):
+            target = Target(kind, class_names=tuple(names))
+            told[key] = target if rule is None else {**rule, "kind": target}
+    return told
+
+
+def _class_names(feature: Any) -> list[str]:
+    return list(getattr(feature, "names", None) or ())
