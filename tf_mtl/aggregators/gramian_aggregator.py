@@ -13,10 +13,9 @@ from tf_mtl.aggregators.aggregator import Aggregator, Answer, keep_unless
 from tf_mtl.aggregators.gramian import Rows, combine, divide, from_blocks, from_gramian, is_small
 
 # With every="auto", weights have moved when their shares (|w| / Σ|w|) differ by more than this in
-# total variation. Minibatches alone move them as much, so 2 T steps pass between two solves at
-# any rate, over which the T backward passes of a solve are spread. At most LONGEST steps pass (2 T
-# if that is more).
-TOLERANCE, LONGEST = 0.1, 32
+# total variation. Minibatches alone move them as much, so SHORTEST T steps pass between two solves
+# at any rate, over which the T backward passes of a solve are spread; at most LONGEST T.
+TOLERANCE, SHORTEST, LONGEST = 0.1, 4, 16
 
 
 class GramianAggregator(Aggregator):
@@ -54,34 +53,37 @@ class GramianAggregator(Aggregator):
         return self.read_state()["wait"] <= 0
 
     def spare(
-        self, jacobian: Callable[[], Any], combination: Callable[[Any], Any], losses: Any
-    ) -> tuple[Any, Any]:
-        """Returns gradient and weights, forming a Jacobian only at steps that solve (`every`).
+        self,
+        jacobian: Callable[[], list[Any]],
+        combination: Callable[[Any], list[Any]],
+        losses: Any,
+    ) -> Answer:
+        """Returns the answer, forming a Jacobian only at steps that solve (`every`).
 
         Args:
-            jacobian: returns the blocks `[T, n_i]`, and further tensors.
+            jacobian: returns the blocks `[T, n_i]`.
             combination: from the weights `[T]` float64 of an earlier step to the gradient in
-                blocks, for what a single backward pass suffices, and the same further tensors.
+                blocks, for what a single backward pass suffices. It is taken in every step:
+                within a branch, convolutions on a CPU lose the kernels that oneDNN fuses.
             losses: `[T]` losses.
         """
         state = self.read_state()
+        last = tf.cast(state["weights"], tf.float64)
+        kept = combination(last)
 
         def solve() -> Any:
             after = dict(state)
-            blocks, others = jacobian()
+            blocks = jacobian()
             rows = from_blocks(blocks)
-            weights = self._solved(
-                lambda after: self._careful(rows, blocks, losses, None, after), after
-            )
-            return (combine(blocks, weights, rows), others), weights, after
+            weights = self._solved(lambda s: self._careful(rows, blocks, losses, None, s), after)
+            return combine(blocks, weights, rows), weights, after
 
         def keep() -> Any:
-            weights = tf.cast(state["weights"], tf.float64)
-            return combination(weights), weights, {**state, "wait": state["wait"] - 1}
+            return kept, last, {**state, "wait": state["wait"] - 1}
 
-        (gradient, others), weights, after = tf.cond(state["wait"] <= 0, solve, keep)
+        gradient, weights, after = tf.cond(state["wait"] <= 0, solve, keep)
         self._finish(after)
-        return (self._shorten(gradient), others), weights
+        return Answer(self._shorten(gradient), weights)
 
     @abc.abstractmethod
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
@@ -149,7 +151,9 @@ class GramianAggregator(Aggregator):
         present = tf.cast(tf.not_equal(weights, 0.0), tf.float64)
         moved = 0.5 * tf.reduce_sum(tf.abs(_shares(weights) - _shares(last * present)))
         if self.every == "auto":
-            state["interval"] = _next_interval(state["interval"], moved, int(state["weights"].shape[0]))
+            state["interval"] = _next_interval(
+                state["interval"], moved, int(state["weights"].shape[0])
+            )
         state["weights"] = tf.cast(tf.where(present > 0, weights, last), tf.float32)
         state["wait"] = state["interval"] - 1
         return weights
@@ -169,11 +173,10 @@ class GramianAggregator(Aggregator):
 
 def _next_interval(interval: Any, moved: Any, tasks: int) -> Any:
     """Returns the distance to the next solve: doubled while weights stay, halved when they move."""
-    shortest = 2 * tasks
     doubled = 2 * interval
-    longer = tf.minimum(doubled, max(LONGEST, shortest))
-    shorter = tf.maximum(interval // 2, tf.minimum(doubled, shortest))  # it begins with 1
-    return tf.where(moved <= TOLERANCE, longer, tf.cast(shorter, interval.dtype))
+    longer = tf.minimum(doubled, LONGEST * tasks)
+    shorter = tf.maximum(interval // 2, tf.minimum(doubled, SHORTEST * tasks))  # it begins with 1
+    return tf.where(moved <= TOLERANCE, longer, shorter)
 
 
 def _shares(weights: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -108,14 +108,13 @@ def exact(step: RecordedStep, aggregator: Aggregator) -> Gradients:
     if not sparing or aggregator.groups != "all" or num_replicas() > 1:
         return aggregated(step, jacobian(step, is_shared), aggregator)
 
-    def solving() -> tuple[list[Any], list[Any]]:
-        rows = jacobian(step, is_shared)
-        return rows.blocks, rows.summed_others()
-
-    (combined, others), weights = aggregator.spare(
-        solving, lambda weights: _combination(step, weights, is_shared), step.losses
+    answer = aggregator.spare(
+        lambda: jacobian(step, is_shared).blocks,
+        lambda weights: _combination(step, weights, is_shared),
+        step.losses,
     )
-    return Gradients(_assembled(step, combined, others), weights)
+    others = _of_others(step, is_shared)
+    return Gradients(_assembled(step, answer.gradient, others), answer.weights)
 
 
 def aggregated(step: RecordedStep, rows: Jacobian, aggregator: Aggregator | None) -> Gradients:
@@ -215,30 +214,32 @@ def jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> Jacobian:
 
 def _combination(
     step: RecordedStep, weights: tf.Tensor, is_shared: Sequence[bool]
-) -> tuple[list[Any], list[Any]]:
-    """Returns the gradients for given weights, at the price of one backward pass."""
+) -> list[tf.Tensor]:
+    """Returns the shared variables' gradient for given weights: one backward pass."""
+    chosen = [
+        variable for variable, several in zip(step.variables, is_shared, strict=True) if several
+    ]
     pairs = [
         (term, tf.cast(weight, term.dtype))
         for term, weight in zip(step.terms, tf.unstack(weights), strict=True)
         if term is not None
     ]
-    terms = [term for term, _ in pairs]
-
-    def gradient(chosen: Callable[[bool], bool], seeds: list[Any]) -> list[Any]:
-        places = [i for i, several in enumerate(is_shared) if chosen(several)]
-        sources = [step.sources[i] for i in places]
-        return step.tape.gradient(terms, sources, output_gradients=seeds)
-
-    combined = [
+    found = step.tape.gradient(
+        [term for term, _ in pairs],
+        [variable.value for variable in chosen],
+        output_gradients=[weight for _, weight in pairs],
+    )
+    rows = [
         _row(part, variable, math.prod(variable.shape))
-        for part, variable in zip(
-            gradient(lambda several: several, [weight for _, weight in pairs]),
-            [each for each, several in zip(step.variables, is_shared, strict=True) if several],
-            strict=True,
-        )
+        for part, variable in zip(found, chosen, strict=True)
     ]
-    others = gradient(lambda several: not several, [tf.ones_like(weight) for _, weight in pairs])
-    return [part / tf.cast(step.scale, part.dtype) for part in combined], others
+    return [row / tf.cast(step.scale, row.dtype) for row in rows]
+
+
+def _of_others(step: RecordedStep, is_shared: Sequence[bool]) -> list[Any]:
+    """Returns the gradients of the variables that are not shared: a pass through the heads."""
+    sources = [each for each, several in zip(step.sources, is_shared, strict=True) if not several]
+    return step.tape.gradient([term for term in step.terms if term is not None], sources)
 
 
 def _assembled(step: RecordedStep, combined: list[Any], others: list[Any]) -> list[Any]:
