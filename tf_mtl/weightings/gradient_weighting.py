@@ -31,7 +31,8 @@ class GradientWeighting(LossWeighting):
         """
         blocks = [tf.cast(block, tf.float32) for block in blocks]
         shapes = [tuple(block.shape) for block in blocks]
-        self.build(shapes)
+        if not self.built:
+            self.build(shapes)
         self._check_shapes(shapes)
         before = self.read_state()
         here = tf.ones([shapes[0][0]], tf.bool) if present is None else tf.cast(present, tf.bool)

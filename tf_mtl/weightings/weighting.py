@@ -76,7 +76,8 @@ class LossWeighting(TaskArguments, keras.layers.Layer, abc.ABC):
             present: `[T]` bool, likewise. What is remembered of absent tasks stays as it was.
         """
         losses = tf.stop_gradient(tf.cast(losses, tf.float32))
-        self.build(tuple(losses.shape))
+        if not self.built:  # Keras saves the shape of the last call
+            self.build(tuple(losses.shape))
         if not self._state:
             return
         tasks = Tasks.of(losses, present)
