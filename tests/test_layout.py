@@ -58,6 +58,19 @@ def test_only_training_differentiates():
             assert "GradientTape(" not in path.read_text(), path
 
 
+def test_registered_names_are_unique():
+    """Keras keeps the last class of a name and would load the other one's files as it."""
+    names = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for decorator in getattr(node, "decorator_list", []):
+                if "register_keras_serializable" in ast.unparse(decorator):
+                    given = {each.arg: each.value for each in decorator.keywords}
+                    names.append(given["name"].value if "name" in given else node.name)
+    assert len(names) > 50
+    assert sorted(names) == sorted(set(names))
+
+
 def test_no_lambda_layers_and_no_bare_except():
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text())

@@ -138,7 +138,7 @@ def test_auto_solves_less_often_while_the_weights_stay():
         method(calm * np.float32(1.0 + 0.01 * step))
     assert 5 <= sum(solves) <= 9
     intervals = method.read_state()["interval"]
-    assert int(intervals) == 32
+    assert int(intervals) in (32, 48)
 
 
 def test_state_is_saved(tmp_path):

@@ -13,7 +13,8 @@ from .mlp import MLP
 from .trunk import Trunk
 
 
-@keras.saving.register_keras_serializable(package="tf_mtl")
+# The aggregator DBMTL, another method of that name, is registered as such.
+@keras.saving.register_keras_serializable(package="tf_mtl", name="DBMTLTrunk")
 class DBMTL(Trunk):
     """A Bayesian network of the tasks: P(y_1, …, y_T | x) = Π P(y_t | parents of t, x).
 
