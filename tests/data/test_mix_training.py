@@ -43,7 +43,7 @@ def network():
 def test_training_is_that_of_a_program_that_drops_rows_by_hand(batch):
     model, by_hand = network(), network()
     stream = mixture(batch=batch)
-    model.fit(stream, epochs=2, verbose=0, callbacks=[data.StartEpoch(stream)])
+    model.fit(stream, epochs=2, verbose=0)
     losses = {
         "kind": keras.losses.SparseCategoricalCrossentropy(),
         "price": keras.losses.MeanSquaredError(),
@@ -68,15 +68,13 @@ def test_training_is_that_of_a_program_that_drops_rows_by_hand(batch):
 
 def test_a_resumed_fit_sees_what_an_unbroken_one_would_have_seen(tmp_path):
     unbroken, stream = network(), mixture(strategy=data.Annealed(epochs=4))
-    logs = unbroken.fit(stream, epochs=4, verbose=0, callbacks=[data.StartEpoch(stream)])
+    logs = unbroken.fit(stream, epochs=4, verbose=0)
     stopped, stream = network(), mixture(strategy=data.Annealed(epochs=4))
-    stopped.fit(stream, epochs=2, verbose=0, callbacks=[data.StartEpoch(stream)])
+    stopped.fit(stream, epochs=2, verbose=0)
     stopped.save(tmp_path / "stopped.keras")
     resumed = keras.saving.load_model(tmp_path / "stopped.keras")
     stream = mixture(strategy=data.Annealed(epochs=4))
-    more = resumed.fit(
-        stream, initial_epoch=2, epochs=4, verbose=0, callbacks=[data.StartEpoch(stream)]
-    )
+    more = resumed.fit(stream, initial_epoch=2, epochs=4, verbose=0)
     assert difference(unbroken, resumed) == 0
     assert more.history["loss"] == logs.history["loss"][2:]
     endless = network()

@@ -11,7 +11,9 @@ class StartEpoch(keras.callbacks.Callback):
     """Tells data the number of each epoch, so that a resumed `fit` sees what an unbroken one would.
 
     The order of a `Mixture`, and of the training rows of a `Splits`, is told by the seed and the
-    number of the epoch. By itself `fit` makes iterators without saying for which epoch.
+    number of the epoch. `keras.Model.fit` makes iterators without saying for which epoch. The `fit`
+    of `MultiTaskModel` says so by itself for the mixture that it is given; what `.map` makes of a
+    mixture, and every other model, needs this callback.
 
     Args:
         *data: What has `start_epoch`: mixtures and splits.

@@ -9,8 +9,21 @@ import keras
 from ..names import unknown_name
 
 
-class EndOfEpoch(keras.callbacks.Callback):
-    """Tells the model's weighting that an epoch is over."""
+class Epochs(keras.callbacks.Callback):
+    """Tells data the number of an epoch, and the model's weighting that it is over.
+
+    Args:
+        data: What is trained on; a mixture (`tf_mtl.data.mix`) has `start_epoch`.
+    """
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        self.start_epoch = getattr(data, "start_epoch", None)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Lets a mixture draw the rows of this epoch, also of a run that is resumed."""
+        if self.start_epoch is not None:
+            self.start_epoch(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Closes an epoch of the methods that work by epochs."""

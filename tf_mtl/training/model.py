@@ -18,10 +18,11 @@ from ..names import check_task_names
 from ..weightings import LossWeighting
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
-from .callbacks import EndOfEpoch, FirstBatch
+from .callbacks import Epochs, FirstBatch
 from .checks import Problem, check_arrays, complete_weights, problems, wrong_label
 from .class_weights import ClassWeights, weighted_by_class
 from .first_batches import FirstBatches
+from .gradual_unfreezing import HeldBack
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
 
@@ -185,6 +186,8 @@ class MultiTaskModel(keras.Model):
             ValueError: For a wrong label (with task, value and row), an unknown task, inputs
                 with NaN that reach the outputs, or a callback whose monitor does not exist.
         """
+        if isinstance(self.train_function, HeldBack):
+            self.train_function = None  # of an earlier call that was interrupted
         if not self.tasks or not self.compiled:
             return super().fit(*args, **kwargs)
         given = self._checked(keras.Model.fit, "training", args, kwargs)
@@ -203,7 +206,8 @@ class MultiTaskModel(keras.Model):
         callbacks = given.get("callbacks")
         watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
         has_validation = validation is not None or bool(given.get("validation_split"))
-        own = [EndOfEpoch(), FirstBatch(watched, has_validation)]
+        data = kwargs.get("x", args[0] if args else None)
+        own = [Epochs(data), FirstBatch(watched, has_validation)]
         if isinstance(callbacks, keras.callbacks.CallbackList):
             for callback in own:
                 callbacks.append(callback)
