@@ -130,6 +130,15 @@ def test_a_schedule_for_some_tasks(tmp_path):
     assert {logs["kind_weight"] for logs in found} == {np.float32(1.0)}
 
 
+def test_a_schedule_from_a_short_config():
+    """As a file of settings has it, without the module that Keras writes."""
+    config = {"class_name": "PiecewiseConstantDecay", "config": dict(LATE.get_config())}
+    weighting = weightings.Schedule({"price": config})
+    assert isinstance(weighting.schedules["price"], type(LATE))
+    with pytest.raises(ValueError, match="Piecewise"):
+        weightings.Schedule({"price": {**config, "class_name": "Piecewise"}})
+
+
 def test_tasks_are_warmed_up():
     one, two = np.ones(3, "float32"), np.array([1.0, 1.0, 2.0], "float32")
     together = weightings.Schedule(warmup_steps=4)

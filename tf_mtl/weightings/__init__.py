@@ -84,7 +84,7 @@ def _method(name: str) -> LossWeighting:
         raise ValueError(unknown_name(name, sorted(methods), "weighting"))
     if methods[plain] is Schedule:
         raise ValueError(
-            f"The weighting {name!r} needs a schedule for each task: pass "
-            "`tf_mtl.weightings.Schedule([...])`."
+            f"The weighting {name!r} needs to know what to schedule: pass "
+            "`tf_mtl.weightings.Schedule({task: schedule})`."
         )
     return methods[plain]()

@@ -120,7 +120,7 @@ def _checked(schedules: Any) -> Any:
 
 def _one(schedule: Any) -> Any:
     if isinstance(schedule, Mapping):
-        schedule = keras.saving.deserialize_keras_object(schedule)
+        schedule = keras.optimizers.schedules.deserialize(dict(schedule))
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return schedule
     if isinstance(schedule, int | float) and not isinstance(schedule, bool):
