@@ -192,18 +192,18 @@ class TestSurvival:
     @pytest.mark.parametrize(
         ("head", "label", "message"),
         [
-            (lambda: heads.Survival(3), [3, 1], "3.0 is not the number of a bin: expected 0 to 2"),
-            (lambda: heads.Survival(3), [0.5, 1], "0.5 is not the number of a bin"),
-            (lambda: heads.Survival(3), [1, 2], "2.0 is no event"),
-            (lambda: heads.Survival(edges=[1.0]), [-2.0, 1], "-2.0 is not a duration"),
-            (lambda: heads.Survival(edges=[1.0]), [np.inf, 0], "inf is not a duration"),
+            ({"num_bins": 3}, [3, 1], "3.0 is not the number of a bin: expected 0 to 2"),
+            ({"num_bins": 3}, [0.5, 1], "0.5 is not the number of a bin"),
+            ({"num_bins": 3}, [1, 2], "2.0 is no event"),
+            ({"edges": [1.0]}, [-2.0, 1], "-2.0 is not a duration"),
+            ({"edges": [1.0]}, [np.inf, 0], "inf is not a duration"),
         ],
         ids=str,
     )
     def test_wrong_pairs_are_named(self, head, label, message):
         labels = np.array([[0.0, 1.0], label])
         with pytest.raises(ValueError, match=f"row 1: {message}"):
-            only(head(), 2).fit(np.ones((2, 2)), {"task": labels}, verbose=0)
+            only(heads.Survival(**head), 2).fit(np.ones((2, 2)), {"task": labels}, verbose=0)
 
 
 class TestEmbedding:
