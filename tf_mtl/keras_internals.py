@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras.src.backend.common.masking import set_keras_mask
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.models.functional import Functional as Functional
@@ -83,3 +82,13 @@ def flat_inputs(model: keras.Model, inputs: Any) -> list[Any]:
 def infers_shapes() -> bool:
     """Tells whether Keras only infers shapes now; variables then take no values."""
     return bool(in_stateless_scope())
+
+
+def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns a layer and all layers within it at any depth, each behind the one it is in."""
+    return list(layer._flatten_layers())
+
+
+def input_structure(model: keras.Model) -> Any:
+    """Returns the Keras tensors a functional model was made from, in the structure given."""
+    return model._inputs_struct

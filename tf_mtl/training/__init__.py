@@ -1,6 +1,10 @@
 """Training: the multi-task model, and the one place that differentiates."""
 
 from .build_model import build_model as build_model
+from .gradual_unfreezing import GradualUnfreezing as GradualUnfreezing
+from .layerwise_optimizer import LayerwiseOptimizer as LayerwiseOptimizer
+from .layerwise_optimizer import layer_decay as layer_decay
+from .layerwise_optimizer import layerwise_optimizer as layerwise_optimizer
 from .model import MultiTaskModel as MultiTaskModel
 from .task_gradients import TaskGradients as TaskGradients
 from .task_gradients import task_gradients as task_gradients

@@ -168,7 +168,7 @@ class BalancedStep:
         aggregator.build((len(self.tasks), None))
 
     def _gradients(self, step: RecordedStep, cut: Any) -> Gradients:
-        if self.aggregator is None:
+        if self.aggregator is None or not step.shared:  # all that is shared may be held back
             return summed(step)
         if cut is not None and isinstance(self.aggregator, GramianAggregator):
             return at_features(step, self.aggregator, cut)

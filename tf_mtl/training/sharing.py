@@ -50,6 +50,27 @@ def shared_variables(model: MultiTaskModel, tasks: Iterable[str] | None = None) 
     ]
 
 
+def shared_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers on the path to more than one output, in the model's order.
+
+    Of a model with one output these are all but the last one, which makes the output.
+
+    >>> inputs = keras.Input((4,), name="x")
+    >>> features = keras.layers.Dense(3, name="trunk")(inputs)
+    >>> outputs = {task: keras.layers.Dense(1, name=task)(features) for task in ("a", "b")}
+    >>> [layer.name for layer in shared_layers(keras.Model(inputs, outputs))]
+    ['x', 'trunk']
+    """
+    outputs = keras.tree.flatten(model.outputs)
+    paths = [{id(node.operation) for node in nodes_before([output])} for output in outputs]
+    ends = {id(output._keras_history.operation) for output in outputs}
+    return [
+        layer
+        for layer in model.layers
+        if sum(id(layer) in path for path in paths) > (len(outputs) > 1) and id(layer) not in ends
+    ]
+
+
 def nodes_before(outputs: Sequence[keras.KerasTensor], inside: bool = False) -> list[Any]:
     """Returns the nodes of the graph that compute Keras tensors, each once.
 

@@ -11,6 +11,7 @@ from .cnn import CNN as CNN
 from .cross_stitch import CrossStitch as CrossStitch
 from .dbmtl import DBMTL as DBMTL
 from .dselect_k import DSelectK as DSelectK
+from .freezing import set_trainable as set_trainable
 from .hard_sharing import HardSharing as HardSharing
 from .input_per_task import InputPerTask as InputPerTask
 from .ltb import LTB as LTB

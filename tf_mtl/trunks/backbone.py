@@ -1,71 +1,109 @@
-"""Pretrained image networks of `keras.applications`."""
+"""Pretrained networks of `keras.applications` and of KerasHub, and a user's own."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from ..keras_internals import input_structure
 from ..names import nearest
+from .freezing import Trainable, set_trainable
+from .hub import hub_network, hub_scaling
+
+_HUB = "keras_hub:"
 
 
 def backbone(
-    name: str,
-    input_shape: tuple[int, int, int],
+    name: str | keras.Model,
+    input_shape: tuple[int, int, int] | None = None,
     weights: str | Path | None = "imagenet",
-    trainable: bool = False,
+    trainable: Trainable = False,
     preprocess: bool = True,
 ) -> keras.Model:
-    """Returns an image network without its classifier, to be used as a trunk.
+    """Returns a network without its classifier, to be used as a trunk.
 
     The inputs are pixels 0 … 255; what the network expects is computed inside it. Train the heads
-    on frozen weights first; to tune it afterwards: `backbone.trainable = True` and
-    `model.compile(keras.optimizers.Adam(1e-5))`.
+    on frozen weights first; to tune it afterwards: `tf_mtl.trunks.set_trainable(backbone, True)`
+    and `model.compile(keras.optimizers.Adam(1e-5))`, or see `tf_mtl.training.GradualUnfreezing`.
 
     Args:
-        name: Class of `keras.applications`, "MobileNetV2" for instance.
-        input_shape: Height, width and channels of the images.
-        weights: "imagenet", a local file of weights, or None for random ones.
-        trainable: Whether the weights are trained.
-        preprocess: Whether pixels are scaled inside the network.
+        name: Class of `keras.applications`, "MobileNetV2" for instance; "keras_hub:" and a preset
+            of KerasHub or the folder of one ("keras_hub:resnet_18_imagenet"; needs the extra
+            `tf_mtl[hub]`); or a functional Keras model, which is used as it is.
+        input_shape: Height, width and channels of the images. Left out for a model, and for a
+            preset of texts.
+        weights: "imagenet" for pretrained ones (those of the preset; those a model has), a local
+            file of weights, or None for random ones.
+        trainable: Whether the weights are trained: True, False, the number of top layers, or the
+            name of the layer from which on; see `set_trainable`.
+        preprocess: Whether pixels are scaled inside the network. A model given is left alone.
 
     Returns:
-        A Keras model from images `[B, height, width, channels]` to features `[B, d]`.
+        A Keras model from images `[B, height, width, channels]` to features `[B, d]`; from the
+        inputs of the preset or model to its features. Maps are averaged over space, and of a
+        network with several outputs the pooled one is taken.
 
     Raises:
         ValueError: If the name is unknown, or the file does not exist or does not fit.
         ConnectionError: If the weights cannot be downloaded; with the way to pass a local file.
+        ModuleNotFoundError: If KerasHub is asked for and not installed.
 
     >>> backbone("MobileNetV2", (32, 32, 3), weights=None).output_shape
     (None, 1280)
     """
-    network_class = getattr(keras.applications, name, None)
-    if not inspect.isfunction(network_class):
-        choices = [
-            key for key, value in vars(keras.applications).items() if inspect.isfunction(value)
-        ]
-        guess = nearest(name, choices)
-        hint = f" Did you mean {guess!r}?" if guess else ""
-        raise ValueError(f"keras.applications has no network {name!r}.{hint} It has: {choices}.")
-    local = weights is not None and str(weights) != "imagenet"
-    if local and not Path(str(weights)).is_file():
+    pretrained = str(weights) == "imagenet"
+    local = None if weights is None or pretrained else str(weights)
+    if local is not None and not Path(local).is_file():
         raise ValueError(
-            f"There is no file of weights {str(weights)!r}. Pass a file saved by `save_weights` "
+            f"There is no file of weights {local!r}. Pass a file saved by `save_weights` "
             "(.weights.h5), 'imagenet', or None for random weights."
         )
-    network = _network(network_class, name, input_shape, None if weights is None else str(weights))
-    inputs = keras.Input(input_shape, name="image")
-    scaled = _preprocessing(network_class)(inputs) if preprocess else inputs
-    trunk = keras.Model(inputs, network(scaled), name=name.lower())
-    trunk.trainable = trainable  # of the whole: TensorFlow ignores the value that is there already
+    scaling, later = None, local
+    if isinstance(name, keras.Model):
+        network = _given(name, input_shape, weights)
+    elif name.startswith(_HUB):
+        preset = name[len(_HUB) :]
+        shape = {} if input_shape is None else {"image_shape": tuple(input_shape)}
+        network = hub_network(preset, pretrained, shape)
+        scaling = hub_scaling(preset) if preprocess else None
+    else:
+        network_class = _application(name)
+        if input_shape is None:
+            raise ValueError(f"{name} needs `input_shape`: height, width and channels of images.")
+        network = _application_network(network_class, name, input_shape, local, pretrained)
+        later = None
+        scaling = _preprocessing(network_class) if preprocess else None
+    if later is not None:
+        network.load_weights(later)
+    inputs = _inputs(network)
+    features = network(inputs if scaling is None else scaling(inputs))
+    title = name.name if isinstance(name, keras.Model) else name.lower().removeprefix(_HUB)
+    trunk = keras.Model(inputs, _features(features), name=Path(title).name)
+    set_trainable(trunk, trainable)
     return trunk
 
 
-def _network(
-    network_class: Any, name: str, input_shape: tuple[int, int, int], weights: str | None
+def _application(name: str) -> Any:
+    network_class = getattr(keras.applications, name, None)
+    if inspect.isfunction(network_class):
+        return network_class
+    choices = [key for key, value in vars(keras.applications).items() if inspect.isfunction(value)]
+    guess = nearest(name, choices)
+    hint = f" Did you mean {guess!r}?" if guess else ""
+    raise ValueError(
+        f"keras.applications has no network {name!r}.{hint} It has: {choices}. A preset of "
+        f"KerasHub is written '{_HUB}<preset>'."
+    )
+
+
+def _application_network(
+    network_class: Any, name: str, input_shape: tuple[int, ...], local: str | None, pretrained: bool
 ) -> keras.Model:
+    weights = "imagenet" if pretrained else local
     try:
         return network_class(
             include_top=False, pooling="avg", input_shape=input_shape, weights=weights
@@ -80,6 +118,44 @@ def _network(
         ) from error
 
 
+def _given(network: keras.Model, input_shape: Any, weights: Any) -> keras.Model:
+    """Returns a model that the user made, after a look at the arguments."""
+    if input_shape is not None or weights is None or not hasattr(network, "output"):
+        raise ValueError(
+            "A model given as `name` has its input shape and its weights already; it must be "
+            f"functional, and built. Received: {network.name!r}, input_shape={input_shape}, "
+            f"weights={weights!r}. Leave out `input_shape`; pass a file of weights or nothing."
+        )
+    return network
+
+
 def _preprocessing(network_class: Any) -> Any:
     """Returns the function that `keras.applications` keeps beside the network."""
     return inspect.getmodule(inspect.unwrap(network_class)).preprocess_input  # type: ignore[union-attr]
+
+
+def _inputs(network: keras.Model) -> Any:
+    """Returns new inputs as those of a network; a single picture is called `image`."""
+    given = input_structure(network)
+    tensors = keras.tree.flatten(given)
+    picture = len(tensors) == 1 and len(tensors[0].shape) == 4
+    return keras.tree.map_structure(
+        lambda tensor: keras.Input(
+            batch_shape=tensor.shape, dtype=tensor.dtype, name="image" if picture else tensor.name
+        ),
+        given,
+    )
+
+
+def _features(outputs: Any) -> Any:
+    """Returns the one tensor that heads work on."""
+    if isinstance(outputs, Mapping):
+        outputs = outputs.get("pooled_output", outputs.get("sequence_output"))
+    if not isinstance(outputs, keras.KerasTensor):
+        raise ValueError(
+            "A backbone needs one output, or those that KerasHub calls pooled_output or "
+            f"sequence_output. Received: {outputs!r}."
+        )
+    if len(outputs.shape) == 4:
+        return keras.layers.GlobalAveragePooling2D(name="average_pooling")(outputs)
+    return outputs

@@ -1,0 +1,250 @@
+"""Learning rates by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from ..keras_internals import sublayers
+from ..names import check_known
+from ..trunks.freezing import leaf_layers
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class LayerwiseOptimizer(keras.optimizers.Optimizer):
+    """Gives groups of variables a learning rate of their own: a factor times the common one.
+
+    Each group has an optimizer made as the given one, and so everything that a learning rate
+    enters, weight decay too, follows. `optimizer.learning_rate`, a number or a schedule, is the
+    common one; callbacks such as `ReduceLROnPlateau` change all rates by it. A group that gets no
+    gradients (frozen layers) does not count steps: Adam's correction of its means starts when the
+    group is trained for the first time.
+
+    `layerwise_optimizer` makes one from names of layers; this class knows variables only, so that
+    it can be saved with the model. `keras.optimizers.MultiOptimizer` is for optimizers of
+    different kinds; it has no common learning rate and must be given all gradients in each step.
+
+    Args:
+        optimizer: Keras optimizer, not used yet: its arguments are taken.
+        groups: `[[factor, [path of a variable, ...]], ...]`. Variables in no group have the
+            factor 1.
+        name: Name of the optimizer.
+
+    Raises:
+        ValueError: If the optimizer was used already, clips by the global norm (which is one over
+            all groups) or scales losses, or a factor is negative.
+    """
+
+    def __init__(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        groups: Sequence[tuple[float, Sequence[str]]],
+        name: str | None = None,
+    ) -> None:
+        _check(optimizer, groups)
+        settings = keras.optimizers.serialize(optimizer)
+        rate = settings["config"]["learning_rate"]
+        if isinstance(rate, Mapping):
+            rate = keras.optimizers.schedules.deserialize(rate)
+        super().__init__(learning_rate=rate, name=name)
+        self.groups = [(float(factor), list(paths)) for factor, paths in groups]
+        self._settings = settings
+        self._parts = [
+            _with_rate(settings, _ScaledRate(self, factor), f"{self.name}_{i}")
+            for i, factor in enumerate([1.0, *(factor for factor, _ in self.groups)])
+        ]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables of this optimizer and of those of the groups."""
+        return [*self._variables, *(each for part in self._parts for each in part.variables)]
+
+    @property
+    def loss_scale_factor(self) -> float | None:
+        """What losses are multiplied by, and gradients divided by."""
+        return self._loss_scale_factor
+
+    @loss_scale_factor.setter
+    def loss_scale_factor(self, value: float | None) -> None:
+        self._loss_scale_factor = value
+        for part in getattr(self, "_parts", ()):  # Keras sets it before there are any
+            part.loss_scale_factor = value
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Makes the slots of all groups."""
+        if self.built:
+            return
+        numbers = {path: i for i, (_, paths) in enumerate(self.groups, 1) for path in paths}
+        self._group = {self._var_key(each): numbers.get(each.path, 0) for each in variables}
+        for part, (_, members) in zip(
+            self._parts, self._split([None] * len(variables), variables), strict=True
+        ):
+            if members:
+                part.build(members)
+        super().build(list(variables))
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
+        """Takes a step with gradients of any of the variables."""
+        variables = (
+            self._trainable_variables if trainable_variables is None else trainable_variables
+        )
+        variables = list(variables)
+        if not self.built:
+            self.build(variables)
+        self._check_variables_are_known(variables)
+        for part, (values, members) in zip(
+            self._parts, self._split(list(grads), variables), strict=True
+        ):
+            if any(value is not None for value in values):
+                part.apply(values, members)
+        self._iterations.assign_add(1)
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Lets averages of the weights take their places at the end of training."""
+        for part, (_, members) in zip(
+            self._parts, self._split([None] * len(var_list), var_list), strict=True
+        ):
+            if members:
+                part.finalize_variable_values(members)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments; the optimizer with the learning rate of now."""
+        rate = super().get_config()["learning_rate"]
+        settings = {**self._settings["config"], "learning_rate": rate}
+        optimizer = {**self._settings, "config": settings}
+        return {"optimizer": optimizer, "groups": self.groups, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LayerwiseOptimizer:
+        """Returns an optimizer without slots yet."""
+        optimizer = keras.optimizers.deserialize(config["optimizer"], custom_objects)
+        return cls(**{**config, "optimizer": optimizer})
+
+    def _split(
+        self, gradients: Sequence[Any], variables: Sequence[Any]
+    ) -> list[tuple[list[Any], list[Any]]]:
+        """Returns gradients and variables for each group."""
+        split: list[tuple[list[Any], list[Any]]] = [([], []) for _ in self._parts]
+        for gradient, variable in zip(gradients, variables, strict=True):
+            values, members = split[self._group[self._var_key(variable)]]
+            values.append(gradient)
+            members.append(variable)
+        return split
+
+
+def layerwise_optimizer(
+    optimizer: Any, model: keras.Model, factors: Mapping[str, float]
+) -> LayerwiseOptimizer:
+    """Returns an optimizer with learning rates by layer: discriminative fine-tuning.
+
+    Lower layers of a pretrained network are more general and are better changed less (Howard &
+    Ruder, "Universal Language Model Fine-tuning for Text Classification", ACL 2018, section 3.2).
+
+    Args:
+        optimizer: Keras optimizer, its name or config.
+        model: Built model to be compiled with the result.
+        factors: `{layer: factor}` for names of layers or of models used as layers (a backbone).
+            A layer's own factor counts before that of the model it is in. 0 leaves it as it is.
+
+    Raises:
+        ValueError: For an unknown layer, or as `LayerwiseOptimizer` does.
+
+    >>> from tf_mtl import build_model, heads
+    >>> model = build_model(keras.Input((4,)), keras.layers.Dense(3, name="trunk"),
+    ...     {"a": heads.Regression(), "b": heads.Regression()})
+    >>> optimizer = layerwise_optimizer("adam", model, {"trunk": 0.1})
+    >>> optimizer.groups
+    [(0.1, ['trunk/kernel', 'trunk/bias'])]
+    """
+    layers = {layer.name: layer for layer in sublayers(model)[:0:-1] if layer.trainable_weights}
+    check_known(factors, list(layers), "trained layer in `factors`:")
+    groups: dict[str, list[str]] = {name: [] for name in factors}
+    for path, names in _owners(model, [layers[name] for name in factors]).items():
+        if len(names) > 1:
+            raise ValueError(
+                f"Two variables of the model are called {path!r}, and an optimizer cannot tell "
+                f"them apart, but they would get the factors of {sorted(map(str, names))}. Give "
+                "the layers names of their own."
+            )
+        name = names.pop()
+        if name is not None:
+            groups[name].append(path)
+    return LayerwiseOptimizer(
+        keras.optimizers.get(optimizer), [(factors[name], groups[name]) for name in factors]
+    )
+
+
+def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
+    """Returns factors of learning rates that fall from the top layer of a network downwards.
+
+    Args:
+        network: Model, or backbone within a model.
+        rate: Factor from a layer to the one below, in (0, 1]; Howard & Ruder use 1 / 2.6.
+
+    Raises:
+        ValueError: If the rate is outside its range.
+
+    >>> network = keras.Sequential(
+    ...     [keras.Input((2,)), *(keras.layers.Dense(2, name=name) for name in "abc")]
+    ... )
+    >>> layer_decay(network, 0.5)
+    {'a': 0.25, 'b': 0.5, 'c': 1.0}
+    """
+    if not 0 < rate <= 1:
+        raise ValueError(f"`rate` must be in (0, 1]. Received: rate={rate}.")
+    names = [layer.name for layer in leaf_layers([network]) if layer.trainable_weights]
+    return {name: rate ** (len(names) - 1 - i) for i, name in enumerate(names)}
+
+
+class _ScaledRate:
+    """The learning rate of a group, as Keras asks for it.
+
+    Args:
+        common: Has the common learning rate.
+        factor: Of this group.
+    """
+
+    def __init__(self, common: LayerwiseOptimizer, factor: float) -> None:
+        self.common = common
+        self.factor = factor
+
+    def __call__(self) -> Any:
+        """Returns the rate of now."""
+        return keras.ops.multiply(self.common.learning_rate, self.factor)
+
+
+def _with_rate(settings: dict[str, Any], rate: _ScaledRate, name: str) -> Any:
+    """Returns an optimizer of these settings, with another learning rate and name."""
+    config = {**settings["config"], "learning_rate": 0.0, "name": name}
+    optimizer = keras.optimizers.deserialize({**settings, "config": config})
+    optimizer.learning_rate = rate
+    return optimizer
+
+
+def _owners(model: keras.Model, layers: Sequence[Any]) -> dict[str, set[str | None]]:
+    """Returns `{path of a variable: the innermost of the layers that hold it}`, None for none."""
+    owner: dict[int, str] = {}
+    for layer in sorted(layers, key=lambda layer: -len(sublayers(layer))):  # the innermost last
+        owner.update(dict.fromkeys(map(id, layer.trainable_weights), layer.name))
+    found: dict[str, set[str | None]] = {}
+    for variable in model.trainable_variables:
+        found.setdefault(variable.path, set()).add(owner.get(id(variable)))
+    return found
+
+
+def _check(optimizer: Any, groups: Sequence[tuple[float, Sequence[str]]]) -> None:
+    if not isinstance(optimizer, keras.optimizers.Optimizer) or optimizer.built:
+        raise ValueError(
+            "LayerwiseOptimizer takes the arguments of a new Keras optimizer. Received: "
+            f"{optimizer!r}{', which is in use already' if hasattr(optimizer, 'built') else ''}."
+        )
+    if optimizer.global_clipnorm:
+        raise ValueError(
+            "`global_clipnorm` would be a norm over each group of layers alone. Use `clipnorm` "
+            "or `clipvalue`."
+        )
+    for factor, _ in groups:
+        if not factor >= 0:
+            raise ValueError(f"A factor of a learning rate must be at least 0. Received: {factor}.")

@@ -1,0 +1,108 @@
+"""Which layers of a network are trained: all, none, the top ones, or from a layer on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+
+from ..keras_internals import sublayers
+from ..names import check_known
+
+# All or none; the number of top layers with weights; the name of the first layer.
+Trainable = bool | int | str
+
+
+def set_trainable(network: keras.Model, trainable: Trainable) -> None:
+    """Freezes the lower layers of a network and frees the upper ones.
+
+    Compile afterwards, as for every change of `trainable`. A frozen layer is one with
+    `trainable=False`: batch normalisation then keeps its statistics and normalises with them
+    (Keras' rule). `network.trainable = True` is not enough to free what was frozen in part: Keras
+    with TensorFlow ignores the value that is there already.
+
+    Args:
+        network: Keras model; the layers of models within it count, not these models.
+        trainable: True or False for all layers; the number of top layers that are trained (those
+            without weights do not count); or the name of a layer or of a model within, which is
+            trained with all that comes behind it.
+
+    Raises:
+        ValueError: For a number of layers that there are not, or an unknown name.
+
+    >>> network = keras.Sequential(
+    ...     [keras.Input((2,)), *(keras.layers.Dense(2, name=name) for name in "abc")]
+    ... )
+    >>> set_trainable(network, 1)
+    >>> [layer.name for layer in network.layers if layer.trainable]
+    ['c']
+    >>> set_trainable(network, "b")
+    >>> [layer.name for layer in network.layers if layer.trainable]
+    ['b', 'c']
+    """
+    freed = chosen_layers([network], trainable)
+    write_flags(_flags(network, freed))
+
+
+def leaf_layers(layers: Iterable[Any]) -> list[keras.layers.Layer]:
+    """Returns layers in their order, each once, with those of a model in place of the model."""
+    found: dict[int, keras.layers.Layer] = {}
+    for layer in layers:
+        inner = leaf_layers(layer.layers) if isinstance(layer, keras.Model) else [layer]
+        found.update({id(each): each for each in inner})
+    return list(found.values())
+
+
+def chosen_layers(layers: Sequence[Any], trainable: Trainable) -> list[keras.layers.Layer]:
+    """Returns those layers that are to be trained.
+
+    Args:
+        layers: Layers and models in their order.
+        trainable: As in `set_trainable`.
+
+    Raises:
+        ValueError: As in `set_trainable`.
+    """
+    leaves = leaf_layers(layers)
+    if isinstance(trainable, bool):
+        return leaves if trainable else []
+    if isinstance(trainable, str):
+        starts = _first_leaves(layers)
+        check_known([trainable], list(starts), "layer in `trainable`:")
+        return leaves[leaves.index(starts[trainable]) :]
+    weighted = [i for i, layer in enumerate(leaves) if layer.weights]
+    if not isinstance(trainable, int) or not 0 <= trainable <= len(weighted):
+        raise ValueError(
+            "`trainable` is True, False, the name of a layer, or a number of top layers from 0 to "
+            f"{len(weighted)}, as many as have weights. Received: trainable={trainable!r}."
+        )
+    return leaves[weighted[-trainable] :] if trainable else []
+
+
+def write_flags(flags: dict[keras.layers.Layer, bool]) -> None:
+    """Sets `trainable` of layers, given with each layer behind the one it is in."""
+    for layer, flag in flags.items():
+        layer.trainable = flag
+
+
+def _flags(network: keras.Model, freed: Sequence[Any]) -> dict[keras.layers.Layer, bool]:
+    """Returns `trainable` for a network and all within it: models as soon as a part of them is."""
+    inside = {id(each) for layer in freed for each in sublayers(layer)}
+    return {
+        layer: id(layer) in inside
+        or (isinstance(layer, keras.Model) and any(id(each) in inside for each in sublayers(layer)))
+        for layer in sublayers(network)
+    }
+
+
+def _first_leaves(layers: Sequence[Any]) -> dict[str, keras.layers.Layer]:
+    """Returns `{name of a layer or model: its first layer}`."""
+    found: dict[str, keras.layers.Layer] = {}
+    for layer in layers:
+        inner = leaf_layers([layer])
+        if inner:
+            found[layer.name] = inner[0]
+        if isinstance(layer, keras.Model):
+            found.update(_first_leaves(layer.layers))
+    return found
