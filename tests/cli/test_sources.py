@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.conftest import TARGETS, people
 from tests.cli.test_bad_input import one_line
+from tf_mtl import data
 
 QUICK = ("--epochs", 1, "--units", "8", "--ignore", "id", "--no-export", "--quiet")
 
@@ -37,6 +38,15 @@ def test_tables(cli, folder, source):
         assert "120 rows" in outcome.out
 
 
+def test_tfrecord(cli, folder):
+    data.write_tfrecord(data.from_parquet("people.parquet", {"income": "auto"}), "records")
+    outcome = cli("train", "records", "--epochs", 1, "--no-export", "--quiet", "--units", "8")
+    assert outcome.code == 0, outcome.err
+    run = next((folder / "runs").glob("*/1"))
+    assert "12 rows" in cli("evaluate", run).out
+    assert cli("predict", run, "people.parquet", "-o", "found.csv").code == 0
+
+
 BAD = {
     "no match": (("parts/*.csv",), ["parts/*.csv", "No file matches"]),
     "no parquet": (("bad.parquet",), ["bad.parquet", "Parquet"]),
@@ -44,6 +54,8 @@ BAD = {
     "no targets": (("people.parquet",), ["--target COLUMN=KIND", "'income'"]),
     "option of csv": (("people.parquet", "--separator", ";", *TARGETS), ["separator", "csv"]),
     "one part differs": (("odd/*.csv", "-t", "b"), ["'a'", "odd/2.csv", "'x' in row 2"]),
+    "cut records": (("records",), ["train-00000-of-00001.tfrecord", "bytes"]),
+    "targets of records": (("records", "-t", "b"), ["'targets'", "records"]),
     "no gzip": (("plain.csv.gz", "-t", "b"), ["plain.csv.gz", "cannot be read"]),
 }
 
@@ -55,6 +67,8 @@ def test_one_line(case, cli, folder):
     (folder / "odd").mkdir()
     (folder / "odd" / "1.csv").write_text("a,b\n1,2\n2,2\n")
     (folder / "odd" / "2.csv").write_text("a,b\n1,2\nx,2\n")
+    data.write_tfrecord(data.load("wine"), "records")
+    (folder / "records" / "train-00000-of-00001.tfrecord").write_bytes(b"")
     arguments, parts = BAD[case]
     one_line(cli("train", *arguments), parts)
     assert not (folder / "runs").exists()

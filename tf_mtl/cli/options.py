@@ -36,7 +36,7 @@ Source = Annotated[
     typer.Argument(
         metavar="DATA",
         help="A name of `tf-mtl list data`, a file (FILE.csv, FILE.parquet, FILE.npz), several "
-        "('parts/*.csv.gz'), a configuration (FILE.yaml) or tfds:NAME.",
+        "('parts/*.csv.gz'), a folder of TFRecord files, a configuration (FILE.yaml) or tfds:NAME.",
         show_default="digits",
     ),
 ]

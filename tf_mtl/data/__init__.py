@@ -38,3 +38,5 @@ from .splits import Splits as Splits
 from .table import from_dataframe as from_dataframe
 from .targets import Target as Target
 from .tfds_source import from_tfds as from_tfds
+from .tfrecord import from_tfrecord as from_tfrecord
+from .tfrecord import write_tfrecord as write_tfrecord

@@ -10,6 +10,7 @@ from typing import Any
 from .. import data
 from ..data.files import existing_file
 from ..data.targets import KINDS
+from ..data.tfrecord_schema import SCHEMA_FILE
 from ..names import nearest, unknown_name
 from .config import DataConfig
 from .errors import InputError
@@ -28,6 +29,7 @@ _OPTIONS = {
     ),
     "npz": ("targets", "fractions", "stratify", "inputs"),
     "tfds": ("targets", "inputs", "splits", "data_dir"),
+    "tfrecord": (),
 }  # fmt: skip
 TABLES = ("csv", "parquet")
 _FILES = {
@@ -57,6 +59,8 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
     with bad_data(config.source):
         if kind == "embedded":
             return data.load(config.source, **common, **options)
+        if kind == "tfrecord":
+            return data.from_tfrecord(config.source, **common)
         targets = options.pop("targets", {})
         if not targets:
             raise InputError(_no_targets(config, kind))
@@ -73,7 +77,7 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
 
 
 def source_kind(source: str) -> str:
-    """Tells "embedded", "csv", "parquet", "npz" or "tfds" from the name of a source.
+    """Tells "embedded", "csv", "parquet", "npz", "tfrecord" or "tfds" from the name of a source.
 
     Raises:
         InputError: For a name that is neither a data set nor a file of a known type.
@@ -85,6 +89,8 @@ def source_kind(source: str) -> str:
         return "tfds"
     if source in data.names():
         return "embedded"
+    if (Path(source) / SCHEMA_FILE).is_file():
+        return "tfrecord"
     suffixes = [s.lower() for s in Path(source).suffixes if s.lower() not in _COMPRESSED]
     if suffixes and suffixes[-1] in _FILES:
         return _FILES[suffixes[-1]]
@@ -130,7 +136,7 @@ def _given(config: DataConfig, kind: str) -> dict[str, Any]:
             others = [other for other in _OPTIONS if name in _OPTIONS[other]]
             raise InputError(
                 f"The option {name!r} is for {' and '.join(others)} sources; {config.source!r} "
-                f"({kind}) takes {', '.join(_OPTIONS[kind])}."
+                f"({kind}) takes {', '.join(_OPTIONS[kind]) or 'none'}."
             )
     return given
 
