@@ -16,6 +16,7 @@ from .csv_file import from_csv as from_csv
 from .csv_file import read_csv as read_csv
 from .encoding import Encoding as Encoding
 from .huggingface import from_huggingface as from_huggingface
+from .image_folder import from_image_folder as from_image_folder
 from .inspection import check as check
 from .intervals import Intervals as Intervals
 from .missing import FillMissing as FillMissing

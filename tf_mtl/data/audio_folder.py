@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import wave
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .arrays import Kinds, from_numpy
-from .csv_file import read_csv
+from .arrays import from_numpy
+from .file_labels import (
+    FileLabels,
+    is_table,
+    labels_of_names,
+    labels_of_table,
+    read_file_table,
+    rows_of_files,
+)
 from .splits import Splits
-from .target_columns import as_labels
-from .targets import Target
-
-FileLabels = str | Path | Callable[[str], Mapping[str, Any]]
 
 
 def from_audio_folder(
     folder: str | Path,
     labels: FileLabels,
-    targets: Kinds | None = None,
+    targets: Mapping[str, Any] | None = None,
     *,
     seconds: float | None = None,
     test_files: str | None = None,
@@ -41,9 +44,10 @@ def from_audio_folder(
         folder: Folder of files `*.wav`, 16 bit PCM, all of one sampling rate.
         labels: Where the labels are. A regular expression with a named group for each task, which
             is searched in the file's path below the folder ("7_jackson_0.wav", "dogs/1.wav"); a
-            function from that path to `{task: label}`; or the path of a CSV file, ending in
-            ".csv", with the column `file` for that path and a column for each task.
-        targets: As for `from_numpy`: `{task: kind or Target}`.
+            function from that path to `{task: label}`; or the path of a table, ending in ".csv" or
+            ".parquet", with the column `file` for that path and a column for each task.
+        targets: As for `from_numpy`: `{task: kind or Target}`. With a table as for
+            `from_dataframe`; None takes all of its columns.
         seconds: Length of a waveform; None for that of the longest file.
         test_files: Regular expression of the files kept apart for the test split, searched in
             their paths; None to split them off at random.
@@ -82,7 +86,14 @@ def from_audio_folder(
     samples = longest if seconds is None else round(seconds * rate)
     if samples < 1:
         raise ValueError(f"`seconds` must be greater than 0. Received: seconds={seconds}.")
-    by_task = _labels(folder, names, labels, targets or {})
+    kinds: dict[str, Any] = dict(targets or {})
+    if is_table(labels):
+        frame = rows_of_files(read_file_table(str(labels)), names, str(labels))
+        encoded = labels_of_table(frame, targets, str(labels))
+        by_task = {task: values for task, (values, _) in encoded.items()}
+        kinds = {task: target for task, (_, target) in encoded.items()}
+    else:
+        by_task = labels_of_names(folder, names, labels)
     paths = np.array([str(folder / name) for name in names])
     apart = np.array([bool(test_files and re.search(test_files, name)) for name in names])
     if test_files and (not apart.any() or apart.all()):
@@ -96,7 +107,7 @@ def from_audio_folder(
     splits = from_numpy(
         paths[~apart],
         {task: values[~apart] for task, values in by_task.items()},
-        targets,
+        kinds,
         test=test,
         **options,
     )
@@ -154,63 +165,6 @@ def _headers(folder: Path, names: list[str]) -> tuple[int, int]:
             raise ValueError(f"{folder / name} {problem}.")
         longest = max(longest, samples)
     return rates[names[0]], longest
-
-
-def _labels(
-    folder: Path, names: list[str], labels: FileLabels, targets: Kinds
-) -> dict[str, np.ndarray]:
-    """Returns `{task: labels of the files}`."""
-    if isinstance(labels, (str, Path)) and str(labels).endswith(".csv"):
-        return _labels_of_table(Path(str(labels)), names, targets)
-    if callable(labels):
-        function = labels
-    else:
-        pattern = re.compile(str(labels))
-        if not pattern.groupindex:
-            raise ValueError(
-                "The regular expression of the labels needs a named group for each task, such as "
-                rf"(?P<digit>\d)_(?P<speaker>\w+)_. Received: {pattern.pattern!r}."
-            )
-
-        def function(name: str) -> Mapping[str, Any]:
-            match = pattern.search(name)
-            if not match:
-                raise ValueError(
-                    f"{folder / name} does not match the labels' {pattern.pattern!r}. Move it out "
-                    "of the folder, or change the regular expression."
-                )
-            return {task: text or "" for task, text in match.groupdict().items()}
-
-    rows = [function(name) for name in names]
-    for name, row in zip(names, rows, strict=True):
-        if set(row) != set(rows[0]):
-            raise ValueError(
-                f"{folder / name} has labels for {sorted(row)}, {names[0]} for {sorted(rows[0])}. "
-                'Give every file every task; "", -1 or NaN where a label is missing.'
-            )
-    return {task: np.array([row[task] for row in rows]) for task in rows[0]}
-
-
-def _labels_of_table(path: Path, names: list[str], targets: Kinds) -> dict[str, np.ndarray]:
-    frame = read_csv(path)
-    if "file" not in frame:
-        raise ValueError(
-            f"{path} needs a column `file` with the paths of the files below the folder. It has: "
-            f"{list(frame)}."
-        )
-    repeated = frame["file"][frame["file"].duplicated()]
-    if len(repeated):
-        raise ValueError(f"{path} has the file {repeated.iloc[0]!r} in several rows.")
-    frame = frame.set_index("file")
-    absent = [name for name in names if name not in frame.index]
-    if absent:
-        raise ValueError(
-            f"{path} has no row for {absent[0]!r} (and {len(absent) - 1} other files)."
-        )
-    kinds = {
-        task: kind.kind if isinstance(kind, Target) else kind for task, kind in targets.items()
-    }
-    return {str(task): as_labels(frame.loc[names, task], kinds.get(task, "auto")) for task in frame}
 
 
 def _read(data: tf.data.Dataset, samples: int) -> tf.data.Dataset:

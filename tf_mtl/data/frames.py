@@ -93,6 +93,16 @@ def join_files(frames: Mapping[str, Any]) -> Any:
     return pd.concat(filled or ordered, names=_FILE_AND_ROW)
 
 
+def with_rows_of(file: object, frame: Any) -> Any:
+    """Returns a table whose index knows its file and its rows, also when they are rearranged."""
+    import pandas as pd
+
+    if list(frame.index.names) == _FILE_AND_ROW:
+        return frame
+    index = pd.MultiIndex.from_product([[str(file)], range(len(frame))], names=_FILE_AND_ROW)
+    return frame.set_axis(index)
+
+
 def row_name(index: Any, place: int, first_row: int = 1) -> str:
     """Returns what people call a row: "row 3", or "row 3 of b.csv" in a table of several files."""
     if index is not None and list(index.names) == _FILE_AND_ROW:

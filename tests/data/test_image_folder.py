@@ -1,0 +1,185 @@
+"""Folders of images: labels from folders, names and tables; boxes, masks; a bad file is named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from tf_mtl import data
+
+SIZE = (12, 16)
+
+
+def write(path, image, encode=tf.io.encode_png):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tf.io.write_file(str(path), encode(tf.constant(image, tf.uint8)))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Thirty images of other sizes; the n-th has the grey value 8 n throughout."""
+    for n in range(30):
+        name = f"{'cat' if n % 2 else 'dog'}/p{n // 3}_{n}.png"
+        write(tmp_path / name, np.full((10 + n, 20, 3), 8 * n))
+    return tmp_path
+
+
+def rows(dataset):
+    x, y = zip(*dataset.as_numpy_iterator(), strict=True)
+    return np.concatenate(x), {task: np.concatenate([each[task] for each in y]) for task in y[0]}
+
+
+def numbers(x):
+    return x[:, 0, 0, 0] // 8
+
+
+def test_labels_from_folders(folder):
+    splits = data.from_image_folder(folder, size=SIZE, batch_size=7)
+    assert splits.sizes == {"train": 24, "valid": 3, "test": 3}
+    assert [len(part) for part in splits] == [4, 1, 1]
+    assert (splits.inputs.name, splits.inputs.dtype) == ("image", "uint8")
+    assert splits.features.dtype == "float32"
+    assert splits.targets["label"].class_names == ("cat", "dog")
+    seen = []
+    for part in splits:
+        x, y = rows(part)
+        assert (x.dtype, x.shape[1:]) == (np.uint8, (*SIZE, 3))
+        assert (x == x[:, :1, :1, :1]).all()
+        np.testing.assert_array_equal(y["label"], numbers(x) % 2 == 0)
+        seen += numbers(x).tolist()
+    assert sorted(seen) == list(range(30))
+
+
+def test_labels_from_names_groups_and_a_test_split(folder):
+    splits = data.from_image_folder(
+        folder, r"(?P<kind>cat|dog)/p\d+_(?P<number>\d+)", {"number": "regression"},
+        size=SIZE, groups=r"p\d+_", test_files="p[78]_", channels=1, seed=1,
+    )  # fmt: skip
+    parts = [rows(part) for part in splits]
+    assert parts[0][0].shape[-1] == 1
+    for x, y in parts:
+        np.testing.assert_array_equal(y["number"], numbers(x))
+    groups = [set(numbers(x) // 3) for x, _ in parts]
+    assert groups[2] == {7, 8}
+    assert not groups[0] & groups[1]
+
+
+def test_images_are_resized_as_tensorflow_does(tmp_path):
+    random = np.random.default_rng(0)
+    for n in range(10):
+        image = random.integers(0, 255, (31, 45, 3))
+        write(tmp_path / "ab"[n % 2] / f"{n}.jpg", image, tf.io.encode_jpeg)
+    splits = data.from_image_folder(tmp_path, size=SIZE, test_files="[45]")
+    path = str(tmp_path / "a" / "4.jpg")
+    whole = tf.io.decode_jpeg(tf.io.read_file(path), 3)
+    expected = np.round(tf.image.resize(whole, SIZE, antialias=True).numpy())
+    np.testing.assert_array_equal(rows(splits.test)[0][0], expected)
+
+
+def table(folder, ending="csv", **columns):
+    names = [f"{'cat' if n % 2 else 'dog'}/p{n // 3}_{n}.png" for n in range(30)]
+    frame = pd.DataFrame({"file": names, "age": np.arange(30) / 2, **columns})
+    path = folder / f"labels.{ending}"
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_labels_from_a_table(folder, ending):
+    box = {f"b{n}": np.where(np.arange(30) % 5, value, np.nan)
+           for n, value in enumerate((0.1, 0.2, 0.5, 1.0))}  # fmt: skip
+    masks = []
+    for n in range(30):
+        masks.append("" if n % 6 == 0 else f"masks/{n}.png")
+        if masks[-1]:
+            mask = np.full((10 + n, 20, 1), n % 3)
+            mask[:, 10:] = 255
+            write(folder / masks[-1], mask)
+    path = table(folder, ending, keeper=[f"k{n // 3}" for n in range(30)], **box, mask=masks,
+                 old=np.arange(30) > 15)  # fmt: skip
+    targets = {
+        "age": "regression",
+        "old": "binary",
+        "box": {"columns": list(box), "kind": "box"},
+        "mask": data.Target("segmentation", num_classes=3),
+    }
+    splits = data.from_image_folder(folder, path, targets, size=SIZE, groups="keeper")
+    assert {task: target.kind for task, target in splits.targets.items()} == {
+        "age": "regression", "old": "binary", "box": "box", "mask": "segmentation",
+    }  # fmt: skip
+    keepers = []
+    for part in splits:
+        x, y = rows(part)
+        n = numbers(x).astype(int)
+        np.testing.assert_array_equal(y["age"], n / 2)
+        np.testing.assert_array_equal(y["old"], n > 15)
+        np.testing.assert_array_equal(np.isnan(y["box"]).all(axis=1), n % 5 == 0)
+        assert y["mask"].shape[1:] == SIZE
+        assert y["mask"].dtype == np.int32
+        np.testing.assert_array_equal(y["mask"][:, :, 0].max(axis=1), np.where(n % 6, n % 3, -1))
+        assert (y["mask"][:, :, 8:] == -1).all()
+        keepers.append(set(n // 3))
+    assert sum(len(part) for part in keepers) == 10
+
+
+def test_an_image_that_cannot_be_read_is_named(folder):
+    good = (folder / "cat" / "p0_1.png").read_bytes()
+    bad = folder / "cat" / "p9_29.png"
+    for content in (b"", b"no image", good[: len(good) // 2]):
+        bad.write_bytes(content)
+        with pytest.raises(ValueError, match=r"cat/p9_29.png cannot be decoded") as caught:
+            data.from_image_folder(folder, size=SIZE)
+        assert "\n" not in str(caught.value)
+    assert data.from_image_folder(folder, size=SIZE, check=False).sizes["train"] == 24
+
+
+@pytest.mark.parametrize(
+    ("columns", "arguments", "message"),
+    [
+        ({"age": ["old"] * 30}, {"targets": {"age": "regression"}},
+         r"column 'age' of .*labels.csv holds text in row 1 of .*labels.csv \('old'\)"),
+        ({"file": ["cat/absent.png"] + ["dog/p0_0.png"] * 29}, {}, r"in several rows"),
+        ({"file": ["cat/absent.png", *[f"{n}" for n in range(29)]]}, {},
+         r"row 1 of .*labels.csv names 'cat/absent.png' in column 'file', but there is no such"),
+        ({"mask": ["m.png"] * 30}, {"targets": {"mask": "segmentation", "age": "auto"}},
+         "how many classes the masks of 'mask' have"),
+        ({"mask": ["m.png"] * 30},
+         {"targets": {"mask": data.Target("segmentation", num_classes=2), "age": "auto"}},
+         r"row 1 of .*labels.csv names 'm.png' in column 'mask'"),
+        ({"x": [3.0] * 30}, {"targets": {"b": {"columns": ["x", "x", "x", "x"], "kind": "box"}}},
+         r"column.* 'x'.*row 1.*is no box"),
+        ({}, {"targets": {"agee": "auto"}}, "Did you mean 'age'"),
+        ({}, {"groups": "agee"}, "Did you mean 'age'"),
+    ],
+)  # fmt: skip
+def test_bad_tables(folder, columns, arguments, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        data.from_image_folder(folder, table(folder, **columns), size=SIZE, **arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": (0, 4)}, r"`size` must be two positive .*size=\(0, 4\)"),
+        ({"size": (4,)}, "`size` must be two positive"),
+        ({"channels": 2}, "channels=2"),
+        ({"labels": "(?P<kind>cat)"}, r"dog/p0_0.png does not match"),
+        ({"groups": "k1"}, r"p\d+_\d+.png does not match the groups' 'k1'"),
+        ({"test_files": "absent"}, "matches 0 of 30"),
+        ({"targets": {"lable": "binary"}}, "Did you mean 'label'"),
+    ],
+)
+def test_bad_arguments(folder, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_image_folder(folder, **{"size": SIZE, **arguments})
+
+
+def test_no_folder_no_images_no_label(tmp_path):
+    with pytest.raises(NotADirectoryError, match=r"no folder .*absent"):
+        data.from_image_folder(tmp_path / "absent")
+    with pytest.raises(ValueError, match="no images"):
+        data.from_image_folder(tmp_path)
+    write(tmp_path / "one.png", np.zeros((4, 4, 3)))
+    with pytest.raises(ValueError, match=r"one.png lies in no folder"):
+        data.from_image_folder(tmp_path)
