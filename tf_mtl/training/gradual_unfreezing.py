@@ -31,9 +31,10 @@ class GradualUnfreezing(keras.callbacks.Callback):
     statistics and normalises with them.
 
     Adam and its kin correct their means by the number of steps, and count for all variables alike.
-    A layer that joins late would first take steps that are up to 6.5 times as long as usual.
-    Compile with `layerwise_optimizer`, which counts by groups: `layerwise_optimizer("adam", model,
-    {"block_2": 1.0, "block_1": 1.0})` for layers that are freed one by one.
+    The first steps of a layer that joins after 30 steps would be about half as long as usual, those
+    of one that joins after thousands up to 6.5 times as long. Compile with `layerwise_optimizer`,
+    which counts by groups: `layerwise_optimizer("adam", model, {"block_2": 1.0, "block_1": 1.0})`
+    for layers that are freed one by one.
 
     Args:
         schedule: `{epoch: what is trained from it on}`, epochs counted from 0 as in Keras, values

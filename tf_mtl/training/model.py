@@ -186,7 +186,7 @@ class MultiTaskModel(keras.Model):
             ValueError: For a wrong label (with task, value and row), an unknown task, inputs
                 with NaN that reach the outputs, or a callback whose monitor does not exist.
         """
-        if isinstance(self.train_function, HeldBack):
+        if isinstance(getattr(self, "train_function", None), HeldBack):
             self.train_function = None  # of an earlier call that was interrupted
         if not self.tasks or not self.compiled:
             return super().fit(*args, **kwargs)

@@ -1,0 +1,332 @@
+"""Frozen layers, layers that are freed one after the other, and learning rates by layer."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_mtl import MultiTaskModel, aggregators, build_model, heads, trunks
+from tf_mtl.training import (
+    GradualUnfreezing,
+    LayerwiseOptimizer,
+    layer_decay,
+    layerwise_optimizer,
+)
+
+
+def network():
+    """Three blocks of a dense layer and batch normalisation."""
+    inputs = x = keras.Input((4,))
+    for name in ("low", "middle", "top"):
+        x = keras.layers.Dense(5, activation="tanh", name=name)(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+    return keras.Model(inputs, x, name="body")
+
+
+def model_of(optimizer="adam", body=None, **arguments):
+    model = build_model(
+        keras.Input((4,), name="x"),
+        network() if body is None else body,
+        {"a": heads.Regression(), "b": heads.BinaryClassification()},
+    )
+    if optimizer is not None:
+        model.compile(optimizer, **arguments)
+    return model
+
+
+def data(rows=32):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(rows, 4)).astype("float32")
+    return x, {"a": x[:, :1] * 2, "b": (x[:, 1] > 0).astype(int)}
+
+
+def state(model):
+    body = model.get_layer("body")
+    return {
+        layer.name: [np.array(weight) for weight in layer.weights]
+        for layer in [*body.layers, *model.layers]
+        if layer.weights and layer is not body
+    }
+
+
+def changed(before, after):
+    return {
+        name
+        for name in before
+        if any((first != last).any() for first, last in zip(before[name], after[name], strict=True))
+    }
+
+
+class Watch(keras.callbacks.Callback):
+    """Keeps the weights at the beginning and the end of each epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.states = [state(self.model)]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.states.append(state(self.model))
+
+    def changes(self):
+        return [changed(*pair) for pair in zip(self.states, self.states[1:], strict=False)]
+
+
+HEADS = {"a", "b"}
+TOP = HEADS | {"top", "top_norm"}
+ALL = TOP | {"low", "low_norm", "middle", "middle_norm"}
+
+
+@pytest.mark.parametrize(
+    ("trainable", "expected"),
+    [(True, ALL), (False, HEADS), (1, HEADS | {"top_norm"}), (2, TOP), ("top", TOP), (0, HEADS)],
+    ids=str,
+)
+def test_layers_are_frozen_by_number_or_name_also_after_saving(trainable, expected, tmp_path):
+    body = network()
+    trunks.set_trainable(body, trainable)
+    model = model_of(body=body)
+    x, y = data()
+    before = state(model)
+    model.fit(x, y, verbose=0)
+    assert changed(before, state(model)) == expected
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    before = state(loaded)
+    loaded.fit(x, y, verbose=0)
+    assert changed(before, state(loaded)) == expected
+    trunks.set_trainable(body, True)
+    assert {v.path for v in body.trainable_variables} == {
+        v.path for v in network().trainable_variables
+    }
+
+
+def test_layers_to_be_trained_that_are_not_there():
+    with pytest.raises(ValueError, match="from 0 to 6"):
+        trunks.set_trainable(network(), 7)
+    with pytest.raises(ValueError, match="Did you mean 'middle'"):
+        trunks.set_trainable(network(), "midle")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"run_eagerly": True},
+        {"jit_compile": True},
+        {"steps_per_execution": 2},
+        {"loss_weights": "uncertainty"},
+        {"aggregator": "upgrad"},
+        {"aggregator": aggregators.MGDA(wrt="features")},
+        {"aggregator": aggregators.UPGrad(every=2)},
+    ],
+    ids=["plain", "eager", "xla", "several", "weighting", "exact", "features", "spared"],
+)
+def test_layers_join_by_epochs(arguments):
+    model = model_of(**arguments)
+    x, y = data()
+    watch = Watch()
+    schedule = GradualUnfreezing({1: 2, 2: 2, 3: True})
+    model.fit(x, y, batch_size=8, epochs=4, verbose=0, callbacks=[schedule, watch])
+    assert watch.changes() == [HEADS, TOP, TOP, ALL]
+    before = state(model)
+    model.fit(x, y, verbose=0)  # without the callback everything is trained
+    assert changed(before, state(model)) == ALL
+
+
+def test_steps_with_layers_held_back_are_those_of_a_frozen_network():
+    """Difference 0.0, batch normalisation and Adam's means included."""
+    x, y = data()
+    frozen = network()
+    trunks.set_trainable(frozen, 2)
+    plain, held = (
+        model_of(keras.optimizers.Adam(0.01), frozen),
+        model_of(keras.optimizers.Adam(0.01)),
+    )
+    held.set_weights(plain.get_weights())
+    plain.fit(x, y, epochs=3, verbose=0, shuffle=False)
+    schedule = GradualUnfreezing({0: 2}, network="body")
+    held.fit(x, y, epochs=3, verbose=0, shuffle=False, callbacks=[schedule])
+    first, second = state(plain), state(held)
+    assert not changed(first, second)
+
+
+def test_saved_on_the_way_and_resumed(tmp_path):
+    x, y = data()
+    whole = model_of(keras.optimizers.Adam(0.01))
+    begun = model_of(keras.optimizers.Adam(0.01))
+    begun.set_weights(whole.get_weights())
+
+    def run(model, first, last):
+        model.fit(
+            x, y, batch_size=8, shuffle=False, verbose=0, initial_epoch=first, epochs=last,
+            callbacks=[
+                keras.callbacks.ModelCheckpoint(tmp_path / "last.keras", monitor="loss"),
+                GradualUnfreezing({0: False, 1: 2, 3: True}),
+            ],
+        )  # fmt: skip
+
+    run(whole, 0, 5)
+    run(begun, 0, 2)
+    resumed = keras.models.load_model(tmp_path / "last.keras")
+    run(resumed, 2, 5)
+    assert not changed(state(whole), state(resumed))
+
+
+def test_an_interrupted_call_leaves_nothing_behind():
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    model = model_of()
+    x, y = data()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, verbose=0, callbacks=[GradualUnfreezing({0: False}), Stop()])
+    before = state(model)
+    model.fit(x, y, verbose=0)
+    assert changed(before, state(model)) == ALL
+
+
+def test_keras_models_of_one_output_and_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inputs = keras.Input((4,))
+        model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(network()(inputs)))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile("adam", "mse")
+    x, y = data()
+    before = state(model)
+    model.fit(x, y["a"], verbose=0, callbacks=[GradualUnfreezing({0: 2})])
+    assert changed(before, state(model)) - HEADS == {"top", "top_norm", model.layers[-1].name}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [({}, "empty"), ({-1: True}, "whole numbers"), ({"1": True}, "whole numbers")],
+    ids=str,
+)
+def test_schedules_are_checked(schedule, message):
+    with pytest.raises(ValueError, match=message):
+        GradualUnfreezing(schedule)
+
+
+def test_what_cannot_be_freed_gradually_is_refused():
+    x, y = data()
+    frozen = network()
+    frozen.trainable = False
+    with pytest.raises(ValueError, match="compiled with it frozen"):
+        model_of(body=frozen).fit(x, y, callbacks=[GradualUnfreezing({1: 1})])
+    with pytest.raises(ValueError, match="Did you mean 'body'"):
+        model_of().fit(x, y, callbacks=[GradualUnfreezing({1: 1}, network="bodi")])
+    for aggregator in ("moco", aggregators.UPGrad(groups="layer")):
+        with pytest.raises(ValueError, match="layers that come and go"):
+            model_of(aggregator=aggregator).fit(x, y, callbacks=[GradualUnfreezing({1: 1})])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "rmsprop"])
+def test_factors_of_one_are_the_optimizer_itself(optimizer):
+    x, y = data()
+    plain, layerwise = model_of(optimizer), model_of(None)
+    layerwise.set_weights(plain.get_weights())
+    layerwise.compile(layerwise_optimizer(optimizer, layerwise, {"body": 1.0, "a": 1.0}))
+    for model in (plain, layerwise):
+        model.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    pairs = zip(plain.get_weights(), layerwise.get_weights(), strict=True)
+    assert max(abs(first - second).max() for first, second in pairs) < 1e-6
+
+
+def test_factors_multiply_steps_also_of_weight_decay():
+    x, y = data()
+    model = model_of(None)
+    before = state(model)
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([100], [0.1, 0.0])
+    optimizer = keras.optimizers.SGD(rate, weight_decay=0.5)
+    model.compile(layerwise_optimizer(optimizer, model, {"body": 0.5, "low": 0.0, "a": 0.25}))
+    reference = model_of(None)
+    reference.set_weights(model.get_weights())
+    reference.compile(keras.optimizers.SGD(rate, weight_decay=0.5))
+    for each in (model, reference):
+        each.train_on_batch(x, y)
+    after, usual = state(model), state(reference)
+    for name, factor in (("low", 0.0), ("top", 0.5), ("a", 0.25), ("b", 1.0)):
+        expected = before[name][0] + factor * (usual[name][0] - before[name][0])
+        np.testing.assert_allclose(after[name][0], expected, atol=1e-6)
+
+
+def test_one_learning_rate_for_callbacks():
+    x, y = data()
+    model = model_of(None)
+    model.compile(layerwise_optimizer("sgd", model, {"body": 0.5}))
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.0)
+    before = state(model)
+    history = model.fit(x, y, verbose=0, callbacks=[scheduler])
+    moved = changed(before, state(model))
+    assert moved == {"low_norm", "middle_norm", "top_norm"}  # their statistics
+    assert history.history["learning_rate"] == [0.0]
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_training_goes_on_after_loading(policy, tmp_path):
+    x, y = data()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = model_of(None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    factors = layer_decay(model.get_layer("body"), 0.5)
+    assert list(factors.values()) == [0.5**i for i in (5, 4, 3, 2, 1, 0)]
+    model.compile(layerwise_optimizer("adam", model, factors), aggregator="upgrad")
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for each in (model, loaded):
+        each.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    assert not changed(state(model), state(loaded))
+    inner = getattr(loaded.optimizer, "inner_optimizer", loaded.optimizer)
+    assert isinstance(inner, LayerwiseOptimizer)
+
+
+def first_step(optimizer):
+    """Size of the first step of `top` after 30 epochs without it, over the learning rate."""
+    x, y = data(8)
+    model = model_of(None)
+    if optimizer == "groups":
+        optimizer = layerwise_optimizer("adam", model, {"top": 1.0, "body": 1.0})
+    model.compile(optimizer)
+    watch = Watch()
+    model.fit(x, y, epochs=31, verbose=0, callbacks=[GradualUnfreezing({30: "top"}), watch])
+    step = watch.states[-1]["top"][0] - watch.states[-2]["top"][0]
+    return abs(step).max() / 0.001
+
+
+def test_groups_count_their_own_steps():
+    assert first_step("groups") == pytest.approx(1.0, rel=1e-2)
+    assert first_step("adam") < 0.6  # and too long after more steps
+
+
+def test_factors_are_checked():
+    model = model_of(None)
+    with pytest.raises(ValueError, match="Did you mean 'body'"):
+        layerwise_optimizer("adam", model, {"bodi": 1.0})
+    with pytest.raises(ValueError, match="at least 0"):
+        layerwise_optimizer("adam", model, {"body": -1.0})
+    with pytest.raises(ValueError, match="clipnorm"):
+        layerwise_optimizer(keras.optimizers.Adam(global_clipnorm=1.0), model, {"body": 1.0})
+    with pytest.raises(ValueError, match="rate"):
+        layer_decay(model, 0.0)
+    used = keras.optimizers.Adam()
+    used.build(model.trainable_variables)
+    with pytest.raises(ValueError, match="in use already"):
+        layerwise_optimizer(used, model, {"body": 1.0})
+
+
+def test_layers_of_the_same_name_cannot_be_told_apart():
+    inputs = keras.Input((4,))
+    outputs = {}
+    for task in ("a", "b"):
+        inside = keras.Input((4,))
+        tower = keras.Model(
+            inside, keras.layers.Dense(2, name="dense")(inside), name=f"{task}_body"
+        )
+        outputs[task] = keras.layers.Dense(1, name=task)(tower(inputs))
+    model = MultiTaskModel(inputs, outputs)
+    with pytest.raises(ValueError, match="names of their own"):
+        layerwise_optimizer("adam", model, {"a_body": 0.5})
