@@ -11,12 +11,13 @@ from typing import Any
 import keras
 from keras.src.backend.common.masking import set_keras_mask
 from keras.src.backend.common.stateless_scope import in_stateless_scope
-from keras.src.models.functional import Functional as Functional
+from keras.src.models import functional
 from keras.src.trainers.compile_utils import get_loss as _get_loss
 from keras.src.trainers.compile_utils import get_metric as _get_metric
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split as _split_arrays
 from keras.src.utils import tracking
 
+Functional = functional.Functional
 untracked = tracking.no_automatic_dependency_tracking
 
 
