@@ -15,6 +15,7 @@ from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
 from ..keras_internals import flat_inputs, untracked
 from ..names import check_task_names
+from ..trunks.freezing import freeze_inside
 from ..weightings import LossWeighting
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
@@ -357,6 +358,13 @@ class MultiTaskModel(keras.Model):
                 lambda values: strategy.experimental_local_results(values)[0], next(batches)
             )
         super()._maybe_symbolic_build(data_batch=data_batch)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> MultiTaskModel:
+        """Returns a model as `get_config` describes it; what was frozen is frozen."""
+        model = super().from_config(config, custom_objects=custom_objects)
+        freeze_inside(model)
+        return model
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles a loaded model as it was compiled before it was saved."""

@@ -86,6 +86,17 @@ def write_flags(flags: dict[keras.layers.Layer, bool]) -> None:
         layer.trainable = flag
 
 
+def freeze_inside(model: keras.Model) -> None:
+    """Freezes what is inside frozen layers of a model that was made from its configuration.
+
+    A layer that makes layers of its own when it is built, such as a head or a transformer block,
+    comes back frozen from a file, but what is inside it would be trained.
+    """
+    for layer in sublayers(model):
+        if not layer.trainable and not isinstance(layer, keras.Model):
+            write_flags(dict.fromkeys(sublayers(layer), False))
+
+
 def _flags(network: keras.Model, freed: Sequence[Any]) -> dict[keras.layers.Layer, bool]:
     """Returns `trainable` for a network and all within it: models as soon as a part of them is."""
     inside = {id(each) for layer in freed for each in sublayers(layer)}

@@ -1,0 +1,102 @@
+"""Weights from another model, layer by layer."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ..trunks.freezing import leaf_layers
+
+
+@dataclasses.dataclass(frozen=True)
+class WarmStart:
+    """What `warm_start` did, by names of layers.
+
+    Attributes:
+        copied: Layers that have the weights of the source now.
+        other_shapes: `{layer: (its shapes, those of the source)}`; left as they were.
+        missing: Layers with weights that the source has not; left as they were.
+        unused: Layers of the source that the model has not.
+    """
+
+    copied: list[str]
+    other_shapes: dict[str, tuple[list[Any], list[Any]]]
+    missing: list[str]
+    unused: list[str]
+
+
+def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStart:
+    """Copies weights from another model, a single-task one for instance, and reports which.
+
+    Layers are matched by name, those within a backbone by theirs, and copied whole where all
+    shapes agree. The optimizer is not touched.
+
+    Args:
+        model: Built model, whose weights are changed.
+        source: Model, or file of one that `model.save` wrote (`.keras`).
+
+    Raises:
+        ValueError: If no layer could be copied, several layers with weights have the same name, or
+            the file is none that holds a model.
+
+    >>> from tf_mtl import build_model, heads, trunks
+    >>> single, both = (build_model(keras.Input((4,)), trunks.MLP([8]), tasks) for tasks in (
+    ...     {"a": heads.Regression()}, {"a": heads.Regression(), "b": heads.Regression()}))
+    >>> report = warm_start(both, single)
+    >>> report.copied, report.missing
+    (['mlp_dense_0', 'a'], ['b'])
+    """
+    theirs = _weighted(_loaded(source), "source")
+    own = _weighted(model, "model")
+    copied: list[str] = []
+    other_shapes: dict[str, tuple[list[Any], list[Any]]] = {}
+    for name, layer in own.items():
+        if name not in theirs:
+            continue
+        shapes = _shapes(layer), _shapes(theirs[name])
+        if shapes[0] == shapes[1]:
+            layer.set_weights(theirs[name].get_weights())
+            copied.append(name)
+        else:
+            other_shapes[name] = shapes
+    if not copied:
+        raise ValueError(
+            "No layer of the source has the name and the shapes of one of the model. The model has "
+            f"{list(own)}, the source {list(theirs)}. Build both with the same trunk; names of "
+            f"layers are `layer.name`. Of other shapes: {other_shapes}."
+        )
+    missing = [name for name in own if name not in theirs]
+    return WarmStart(copied, other_shapes, missing, [name for name in theirs if name not in own])
+
+
+def _loaded(source: keras.Model | str | Path) -> keras.Model:
+    if isinstance(source, keras.Model):
+        return source
+    if not Path(source).is_file() or Path(source).suffix != ".keras":
+        raise ValueError(
+            "`source` is a Keras model or a .keras file, which has the names of the layers "
+            f"(.weights.h5 has not). Received: {str(source)!r}, "
+            f"{'another kind of file' if Path(source).is_file() else 'which is no file'}."
+        )
+    return keras.models.load_model(source, compile=False)
+
+
+def _weighted(model: keras.Model, what: str) -> dict[str, keras.layers.Layer]:
+    found: dict[str, keras.layers.Layer] = {}
+    for layer in leaf_layers([model]):
+        if not layer.weights:
+            continue
+        if layer.name in found:
+            raise ValueError(
+                f"The {what} has several layers with weights called {layer.name!r}, so it is not "
+                "clear which is which. Give them names of their own."
+            )
+        found[layer.name] = layer
+    return found
+
+
+def _shapes(layer: keras.layers.Layer) -> list[Any]:
+    return [tuple(weight.shape) for weight in layer.weights]
