@@ -202,7 +202,16 @@ def test_the_options_reach_the_model(cli, tmp_path):
 
 def test_version_and_help(cli):
     assert cli("--version").out.strip() == f"tf-mtl {tf_mtl.__version__}"
-    for command in ((), ("train",), ("evaluate",), ("predict",), ("export",), ("list",), ("new",)):
+    for command in (
+        (),
+        ("train",),
+        ("evaluate",),
+        ("predict",),
+        ("export",),
+        ("list",),
+        ("new",),
+        ("describe",),
+    ):
         outcome = cli(*command, "--help")
         assert outcome.code == 0
         assert f"tf-mtl {' '.join(command)}".strip() in outcome.out

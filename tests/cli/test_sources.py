@@ -47,6 +47,20 @@ def test_tfrecord(cli, folder):
     assert cli("predict", run, "people.parquet", "-o", "found.csv").code == 0
 
 
+def test_describe(cli, folder):
+    outcome = cli(
+        "describe", "parts/*.csv.gz", *TARGETS, "--ignore", "id", "--figure", "labels.png",
+        "--examples", "rows.svg",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "hours_per_week train" in outcome.out.replace("  ", " ").replace("  ", " ")
+    assert (folder / "labels.png").read_bytes()[1:4] == b"PNG"
+    assert "<svg" in (folder / "rows.svg").read_text()
+    one_line(cli("describe", "digits", "--figure", "labels.txt"), ["labels.txt", ".png"])
+    one_line(cli("describe", "digits", "--examples", "no/a.png"), ["'no'", "a.png"])
+    one_line(cli("describe", "parts/*.csv.gz", "-t", "incme"), ["'incme'", "'income'"])
+
+
 BAD = {
     "no match": (("parts/*.csv",), ["parts/*.csv", "No file matches"]),
     "no parquet": (("bad.parquet",), ["bad.parquet", "Parquet"]),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
-from . import evaluate, export, listing, new, predict, train
+from . import describe, evaluate, export, listing, new, predict, train
 from .one_line_errors import OneLineErrors
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("describe")(describe.describe)
 app.command("list")(listing.listing)
 app.command("new")(new.new)
 

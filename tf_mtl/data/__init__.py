@@ -14,7 +14,10 @@ from .calendar import CalendarFeatures as CalendarFeatures
 from .columns import inputs_from_dataframe as inputs_from_dataframe
 from .csv_file import from_csv as from_csv
 from .csv_file import read_csv as read_csv
+from .description import Description as Description
+from .description import describe as describe
 from .encoding import Encoding as Encoding
+from .gallery import show as show
 from .huggingface import from_huggingface as from_huggingface
 from .image_folder import from_image_folder as from_image_folder
 from .inspection import check as check

@@ -17,7 +17,7 @@ from .targets import Target
 
 FileLabels = str | Path | Callable[[str], Mapping[str, Any]]
 Encoded = dict[str, tuple[np.ndarray, Target]]
-_TABLES = {".csv": read_csv, ".parquet": read_parquet}
+_TABLES: dict[str, Any] = {".csv": read_csv, ".parquet": read_parquet}
 
 
 def is_table(labels: object) -> bool:

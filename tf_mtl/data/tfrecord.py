@@ -17,6 +17,7 @@ from .tfrecord_schema import NETWORK_FILE, Feature, Schema, Shard
 
 _SHUFFLED = 10_000
 _OPEN_FILES = 16
+_READ_AHEAD = 8  # batches
 
 
 def write_tfrecord(
@@ -137,7 +138,8 @@ def from_tfrecord(
         def epoch(seeds: tf.Tensor) -> tf.data.Dataset:
             files = tf.random.experimental.stateless_shuffle(paths, seeds)
             rows = _side_by_side(files, schema, deterministic)
-            return shuffled(rows, shuffle, seeds).batch(batch_size)
+            # Reading goes on while batches are parsed: outside of the epoch nothing would ask for it.
+            return shuffled(rows, shuffle, seeds).batch(batch_size).prefetch(_READ_AHEAD)
 
         if part == "train":
             batches = order.in_order(epoch, count)
@@ -207,13 +209,13 @@ def _write(
 
 def _records(dataset: tf.data.Dataset, features: dict[str, Feature]) -> Iterator[bytes]:
     for x, y in dataset.as_numpy_iterator():
-        named = (
-            {f"x/{name}": value for name, value in x.items()} if isinstance(x, dict) else {"x": x}
-        )
-        named |= {f"y/{task}": value for task, value in y.items()}
+        named = _named(x, y)
+        encoded = {name: one.encode(named[name]) for name, one in features.items()}
         for row in range(len(next(iter(named.values())))):
-            encoded = {name: one.encode(named[name][row]) for name, one in features.items()}
-            yield tf.train.Example(features=tf.train.Features(feature=encoded)).SerializeToString()
+            example = tf.train.Example()
+            for name, (field, values) in encoded.items():
+                getattr(example.features.feature[name], field).value.extend(values[row])
+            yield example.SerializeToString()
 
 
 def _side_by_side(files: tf.Tensor, schema: Schema, deterministic: bool) -> tf.data.Dataset:

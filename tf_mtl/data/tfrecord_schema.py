@@ -34,14 +34,12 @@ class Feature:
     dtype: str
     shape: tuple[int, ...]
 
-    def encode(self, value: Any) -> tf.train.Feature:
-        """Returns the value of one row as a feature of a `tf.train.Example`."""
-        if self.dtype == "float32":
-            return tf.train.Feature(float_list=tf.train.FloatList(value=np.ravel(value)))
-        if self.dtype in ("int32", "int64", "bool"):
-            return tf.train.Feature(int64_list=tf.train.Int64List(value=np.ravel(value)))
-        texts = np.ravel(value) if self.dtype == "string" else [np.asarray(value).tobytes()]
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=texts))
+    def encode(self, values: np.ndarray) -> tuple[str, list[list[Any]]]:
+        """Returns the field of `tf.train.Feature` for a batch, and the list of each row in it."""
+        if self.dtype in ("float32", "int32", "int64", "bool", "string"):
+            field = {"float32": "float_list", "string": "bytes_list"}.get(self.dtype, "int64_list")
+            return field, values.reshape(len(values), -1).tolist()
+        return "bytes_list", [[row.tobytes()] for row in values]
 
     def parsing(self) -> tf.io.FixedLenFeature:
         """Returns what `tf.io.parse_example` must know."""
