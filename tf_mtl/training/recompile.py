@@ -45,7 +45,7 @@ def compile_like(
         if not _is_by_task(value):
             continue
         extra = {**(added if name in ("loss", "metrics") else {}), **_by_task(more)}
-        known = {**extra, **value}
+        known = {**extra, **_by_task(value)}
         arguments[name] = {task: known[task] for task in model.tasks if task in known}
     if arguments.get("loss") == "auto" and len(model.heads) not in (0, len(model.tasks)):
         return  # a layer that is no head has no loss of its own
