@@ -171,7 +171,7 @@ def _draw_waveform(curve: Any, spectrum: Any, value: np.ndarray) -> None:
     curve.plot(value, color="#4477aa", linewidth=0.6)
     curve.set_xlim(0, len(value))
     size = min(256, len(value))
-    power: np.ndarray = specgram(value, NFFT=size, noverlap=size // 2)[0]
+    power = np.asarray(specgram(value, NFFT=size, noverlap=size // 2)[0])
     # 80 dB below the loudest; silence is one colour.
     floor = power.max() * 1e-8 or 1.0
     decibels = 10 * np.log10(np.maximum(power, floor))

@@ -138,7 +138,7 @@ def from_tfrecord(
         def epoch(seeds: tf.Tensor) -> tf.data.Dataset:
             files = tf.random.experimental.stateless_shuffle(paths, seeds)
             rows = _side_by_side(files, schema, deterministic)
-            # Reading goes on while batches are parsed: outside of the epoch nothing would ask for it.
+            # Reading goes on while batches are parsed.
             return shuffled(rows, shuffle, seeds).batch(batch_size).prefetch(_READ_AHEAD)
 
         if part == "train":
