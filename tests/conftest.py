@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import pathlib
 
@@ -13,6 +14,14 @@ import pytest
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _free_memory():
+    """Lets go of models and graphs after each file; 4000 tests would gather gigabytes."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
 
 
 @pytest.fixture

@@ -128,3 +128,10 @@ def test_text_networks_of_kerashub(tmp_path):
     model.compile("adam")
     x = {name: np.ones((2, 12), "int32") for name in inputs}
     model.train_on_batch(x, {"kind": np.array([0, 1])})
+
+
+def test_a_sequential_model_is_a_backbone():
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")])
+    made = trunks.backbone(network)
+    rows = np.ones((2, 4), "float32")
+    np.testing.assert_array_equal(made(rows), network(rows))

@@ -26,6 +26,7 @@ from .first_batches import FirstBatches
 from .gradual_unfreezing import HeldBack
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
+from .texts import as_strings
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -195,13 +196,14 @@ class MultiTaskModel(keras.Model):
         class_weight = given.pop("class_weight", None)
         if class_weight is not None:
             given = weighted_by_class(self, class_weight, given)
+            given["y"] = as_strings(given.get("y"))
         if isinstance(given.get("x"), tf.data.Dataset):
             given["shuffle"] = False  # a data set is shuffled where it is made; Keras would warn
         validation = given.get("validation_data")
         if isinstance(validation, tuple) and len(validation) >= 2:
             check_arrays(self, validation[0], validation[1], None, "validation")
             weights = [complete_weights(validation[1], weight) for weight in validation[2:]]
-            given["validation_data"] = (*validation[:2], *weights)
+            given["validation_data"] = (*as_strings(validation[:2]), *weights)
         elif validation is not None:
             given["validation_data"] = FirstBatches(self, "validation").over(validation)
         callbacks = given.get("callbacks")
@@ -270,7 +272,7 @@ class MultiTaskModel(keras.Model):
             given["sample_weight"] = complete_weights(given["y"], weight)
         else:
             given["x"] = FirstBatches(self, where).over(given.get("x"))
-        return given
+        return {**given, **as_strings({key: given[key] for key in ("x", "y") if key in given})}
 
     def problems(self, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:
         """Yields what is wrong with labels and inputs, as `fit` and `data.check` look for it.
