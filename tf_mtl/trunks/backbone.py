@@ -121,7 +121,7 @@ def _application_network(
 def _given(network: keras.Model, input_shape: Any, weights: Any) -> keras.Model:
     """Returns a model that the user made, after a look at the arguments."""
     if isinstance(network, keras.Sequential) and network.built and network.inputs:
-        network = keras.Model(network.inputs, network.outputs, name=network.name)
+        network = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
     if input_shape is not None or weights is None or not hasattr(network, "output"):
         raise ValueError(
             "A model given as `name` has its input shape and its weights already; it must be "
