@@ -47,8 +47,8 @@ def measure(tasks: int, rows: int, missing: float, aggregator: str) -> None:
         logs = model.train_function(batches)
     float(keras.tree.flatten(logs)[0])
     step = 100 * (time.perf_counter() - start)
-    graph = tf.function(model.train_step, autograph=False).get_concrete_function(next(batches)).graph
-    operations = len(graph.get_operations())
+    traced = tf.function(model.train_step, autograph=False).get_concrete_function(next(batches))
+    operations = len(traced.graph.get_operations())
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{tasks:5} {first:9.1f} {operations:11} {step:9.1f} {memory:7.2f}", flush=True)
 
