@@ -126,7 +126,8 @@ def _given(network: keras.Model, input_shape: Any, weights: Any) -> keras.Model:
         raise ValueError(
             "A model given as `name` has its input shape and its weights already; it must be "
             f"functional, or a Sequential with an Input. Received: {network.name!r}, "
-            f"input_shape={input_shape}, weights={weights!r}. Leave out `input_shape`; pass a file of weights or nothing."
+            f"input_shape={input_shape}, weights={weights!r}. Leave out `input_shape`; pass a file "
+            "of weights or nothing."
         )
     return network
 
