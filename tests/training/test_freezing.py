@@ -77,7 +77,7 @@ ALL = TOP | {"low", "low_norm", "middle", "middle_norm"}
 @pytest.mark.parametrize(
     ("trainable", "expected"),
     [(True, ALL), (False, HEADS), (1, HEADS | {"top_norm"}), (2, TOP), ("top", TOP), (0, HEADS)],
-    ids=str,
+    ids=["all", "none", "1", "2", "from a name", "0"],
 )
 def test_layers_are_frozen_by_number_or_name_also_after_saving(trainable, expected, tmp_path):
     body = network()
