@@ -101,6 +101,7 @@ class BalancedStep:
         with tf.GradientTape(persistent=looks or self.aggregator is not None) as tape:
             cut = None if self.cut is None else self.cut.start(tape)
             y_pred = model(x, training=True, **({} if cut is None else {"cut": cut}))
+            extra = _regularization(model)  # before replicas meet: layers keep one's losses
             terms = self.task_losses.task_terms(y, y_pred, sample_weight)
             with tape.stop_recording():
                 losses, present = self.task_losses.global_losses(terms)
@@ -111,7 +112,6 @@ class BalancedStep:
                 else None
                 for task, weight in zip(self.tasks, tf.unstack(weighed.weights), strict=True)
             ]
-            extra = _regularization(model)
             scaled_extra = None if extra is None else extra * tf.cast(scale, extra.dtype)
         weighted, variables = losses * weighed.weights, model.trainable_variables
         shared = shared_variables(model, self.tasks)

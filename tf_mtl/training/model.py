@@ -24,6 +24,7 @@ from .checks import Problem, check_arrays, complete_weights, problems, wrong_lab
 from .class_weights import ClassWeights, weighted_by_class
 from .first_batches import FirstBatches
 from .gradual_unfreezing import HeldBack
+from .replicas import num_replicas
 from .task_losses import TaskLoss, TaskLosses
 from .task_metrics import TaskMetrics
 from .texts import as_strings
@@ -283,6 +284,25 @@ class MultiTaskModel(keras.Model):
             first_row: Number of the first row.
         """
         return problems(self, x, y, first_row)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Returns the total loss, as `keras.Model.compute_loss` does.
+
+        The replicas meet when they count labels. What layers have added is taken before: a layer
+        keeps the losses of one replica, and the next one to run replaces them.
+        """
+        if num_replicas() == 1 or not self.tasks or not self.label_rules:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        added = [self._aggregate_additional_loss(loss) for loss in self.losses]
+        total = self._compile_loss(y, y_pred, sample_weight)
+        return keras.ops.sum([*([] if total is None else [total]), *added])
 
     def show_loss(self, loss: tf.Tensor, x: Any) -> None:
         """Adds the loss of a batch to the displayed mean."""

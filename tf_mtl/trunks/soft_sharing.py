@@ -131,12 +131,12 @@ class Tie(keras.layers.Layer):
         Raises:
             ValueError: If the bodies of the tasks do not have variables of the same shapes.
         """
-        of_task = [self._layers_of.get(task, []) for task in self.tasks]
-        common = set.intersection(*({id(layer) for layer in layers} for layers in of_task))
-        columns = [
-            [v for layer in layers if id(layer) not in common for v in layer.weights]
-            for layers in of_task
+        of_task = [
+            [variable for layer in self._layers_of.get(task, []) for variable in layer.weights]
+            for task in self.tasks
         ]
+        common = set.intersection(*({id(v) for v in variables} for variables in of_task))
+        columns = [[v for v in variables if id(v) not in common] for variables in of_task]
         shapes = [[tuple(variable.shape) for variable in column] for column in columns]
         if len(self.tasks) > 1 and (not shapes[0] or any(each != shapes[0] for each in shapes)):
             found = dict(zip(self.tasks, shapes, strict=True))

@@ -72,6 +72,7 @@ class SparseGate(keras.layers.Layer):
         chosen = self._chosen(keras.ops.reshape(z, (-1, self.num_selected, 1, self._digits)))
         if self.entropy_regularization:
             entropy = keras.ops.mean(keras.ops.sum(_entropy(chosen), axis=(1, 2)))
+            entropy = keras.ops.cast(entropy, "float32")  # beside losses of other dtypes
             self.add_loss(self.entropy_regularization * entropy)
         if self.num_selected == 1:
             return chosen[:, 0]
