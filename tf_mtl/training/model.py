@@ -363,6 +363,16 @@ class MultiTaskModel(keras.Model):
             hidden |= {name for name, task, _ in self._compile_metrics.named() if task in absent}
         return {name: value for name, value in logs.items() if name not in hidden}
 
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        """Returns the logs of an epoch: results over all replicas, under the names of the step.
+
+        Keras falls back on the first replica's where the step has logs that are no metrics.
+        """
+        if not isinstance(logs, dict):
+            return super()._get_metrics_result_or_logs(logs)
+        results = self.get_metrics_result()
+        return {name: results.get(name, value) for name, value in logs.items()}
+
     def _absent_tasks(self, y: Any) -> set[str]:
         if not isinstance(y, Mapping):
             return set()
