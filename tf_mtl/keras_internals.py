@@ -56,6 +56,7 @@ def train_validation_split(arrays: Any, share: float) -> tuple[Any, Any]:
         arrays: Arrays in any structure, None among them.
         share: Share of the rows that is for validation.
 
+    >>> import numpy as np
     >>> train_validation_split((np.arange(4), None), 0.25)
     ((array([0, 1, 2]), None), (array([3]), None))
     """

@@ -84,7 +84,7 @@ def test_followers_of_mgda_arrive(name):
     rows = matrices.SMALL["eight"].astype("float64")
     options = {
         "MoDo": {},
-        "SDMGrad": {"lambda_": 0.0, "learning_rate": 0.3},
+        "SDMGrad": {"lambda_": 0.0},
         "MoCo": {"gamma_decay": 0.0},
     }
     method = getattr(aggregators, name)(**options[name])

@@ -53,8 +53,6 @@ def accepted(cls, arguments):
 
 
 METHODS = methods()
-# 20 projected steps of length 10 jump between corners of the simplex: rounding decides to which.
-STEADY = [name for name in METHODS if not name.startswith("SDMGrad")]
 
 
 def trained(method, optimizer=(), **ways):
@@ -92,7 +90,7 @@ def test_every_method_trains_with_all_options_of_the_optimizer(method):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("method", STEADY)
+@pytest.mark.parametrize("method", METHODS)
 def test_ways_of_execution_agree(method, way, plain):
     expected, _ = plain(method)
     moved, _ = trained(method, **WAYS[way])
@@ -102,7 +100,7 @@ def test_ways_of_execution_agree(method, way, plain):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", POLICIES)
-@pytest.mark.parametrize("method", STEADY)
+@pytest.mark.parametrize("method", METHODS)
 def test_weights_in_half_precision_are_those_of_float32(method, precision, plain):
     _, single = plain(method)
     before = keras.config.dtype_policy()

@@ -28,10 +28,12 @@ class SDMGrad(GramianAggregator):
     Stochastic Algorithms", NeurIPS 2023, algorithm 1. The paper estimates the Gramian from two
     independent batches and the gradient from a third; here all come from the one batch of the
     step. As in the authors' code, the Gramian is divided by the squared mean norm of the rows.
+    Their step of 10 is far beyond what the descent bears: it throws w from corner to corner, so
+    that rounding decides. Here a step is at most one over the largest eigenvalue (its bound).
 
     Args:
         lambda_: λ, the pull of the preferred direction.
-        learning_rate: step of the descent of w.
+        learning_rate: longest step of the descent of w.
         momentum: its momentum, in [0, 1).
         iterations: how many such steps at each training step.
         preference: p, `{task: number}` or a list (default: the mean over the present tasks).
@@ -98,7 +100,9 @@ def keep_absent(simplex: Any, before: Any, present: Any) -> Any:
 
 @compiled
 def _descend(gramian: Any, start: Any, pull: Any, present: Any, settings: Any) -> Any:
-    rate, momentum = settings[0], settings[1]
+    steepest = tf.reduce_max(tf.reduce_sum(tf.abs(gramian), axis=1))
+    rate = tf.minimum(settings[0], tf.math.divide_no_nan(tf.ones_like(steepest), steepest))
+    momentum = settings[1]
 
     def iterate(k: Any, simplex: Any, velocity: Any) -> tuple[Any, Any, Any]:
         velocity = momentum * velocity + tf.linalg.matvec(gramian, simplex + pull)
