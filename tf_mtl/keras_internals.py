@@ -63,6 +63,28 @@ def train_validation_split(arrays: Any, share: float) -> tuple[Any, Any]:
     return _split_arrays(arrays, share)
 
 
+def is_symbolic(tensor: Any) -> bool:
+    """Whether something is a Keras tensor that an operation computed, or an input."""
+    return hasattr(tensor, "_keras_history")
+
+
+def node_of(tensor: keras.KerasTensor) -> Any:
+    """Returns the node of the graph that computes a Keras tensor: operation, inputs and outputs.
+
+    >>> inputs = keras.Input((4,), name="x")
+    >>> node = node_of(keras.layers.Dense(3, name="y")(inputs))
+    >>> node.operation.name, [each.name for each in node.input_tensors]
+    ('y', ['x'])
+    """
+    operation, node_index, _ = tensor._keras_history
+    return operation._inbound_nodes[node_index]
+
+
+def place_of(tensor: keras.KerasTensor) -> int:
+    """Returns which of the outputs of its node a Keras tensor is."""
+    return tensor._keras_history.tensor_index
+
+
 def keras_mask(tensor: Any) -> Any:
     """Returns the mask that Keras layers attached to a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)

@@ -9,7 +9,7 @@ from tests.training.programs import LOSSES, arrays, difference, network
 from tf_mtl import MultiTaskModel, heads
 from tf_mtl.heads import BinaryLabels, ClassLabels, FloatLabels, rule_for_loss
 from tf_mtl.keras_internals import resolve_loss
-from tf_mtl.training.task_losses import TaskLoss
+from tf_mtl.training.task_loss import TaskLoss
 
 
 def cubic(y, p):

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from ..heads import SequenceGeneration
-from ..keras_internals import keras_mask
+from ..keras_internals import keras_mask, node_of
 from ..names import check_known
 from ..training import MultiTaskModel
 
@@ -108,8 +108,7 @@ def generator(model: MultiTaskModel, beams: int = 1) -> MultiTaskModel:
         )
     outputs = dict(model.task_outputs)
     for task, head in writing.items():
-        _, node, _ = outputs[task]._keras_history
-        features = head._inbound_nodes[node].input_tensors[0]
+        features = node_of(outputs[task]).input_tensors[0]
         outputs[task] = Generate(head, beams, name=f"{task}_generated")(features)
     needed = {
         source.name

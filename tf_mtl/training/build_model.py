@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ..heads import BaseHead
+from ..keras_internals import is_symbolic, node_of
 from ..names import check_known, check_task_names
 from ..trunks import Trunk
 from .model import MultiTaskModel
@@ -104,4 +105,4 @@ def _sources(inputs: Any) -> Any:
 
 
 def _is_input(tensor: Any) -> bool:
-    return isinstance(getattr(tensor, "_keras_history", (None,))[0], keras.layers.InputLayer)
+    return is_symbolic(tensor) and isinstance(node_of(tensor).operation, keras.layers.InputLayer)

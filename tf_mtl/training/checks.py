@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..heads import ClassLabels, LabelRule
-from .task_losses import as_task_dictionary
+from .by_task import as_task_dictionary
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel

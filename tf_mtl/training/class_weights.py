@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from ..keras_internals import train_validation_split
 from ..names import check_known, unknown_name
+from .by_task import as_task_dictionary, weights_by_task
 from .checks import complete_weights
 from .labelled import both, fit_rank, fit_weight_rank
 from .streams import batches, is_endless, mapped
 from .task_classes import TaskClasses
-from .task_losses import as_task_dictionary, weights_by_task
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel

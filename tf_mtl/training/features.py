@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from ..keras_internals import copy_mask
-from .sharing import nodes_before
+from ..keras_internals import copy_mask, node_of
+from ..trunks.graph import nodes_before
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel
@@ -121,9 +121,9 @@ def _crossing(shared: set[int], outputs: Sequence[keras.KerasTensor]) -> list[An
         if id(node) not in shared
         for tensor in node.input_tensors
     ]
-    found = {id(tensor): tensor for tensor in (*used, *outputs) if id(_node(tensor)) in shared}
+    found = {id(tensor): tensor for tensor in (*used, *outputs) if id(node_of(tensor)) in shared}
     # Inputs that a single task uses alone.
-    found.update({id(tensor): tensor for tensor in used if _node(tensor).is_input})
+    found.update({id(tensor): tensor for tensor in used if node_of(tensor).is_input})
     return list(found.values())
 
 
@@ -134,8 +134,3 @@ def _is_feature(tensor: keras.KerasTensor) -> bool:
         for node in nodes_before([tensor])
     )
     return trained and tf.as_dtype(tensor.dtype).is_floating
-
-
-def _node(tensor: keras.KerasTensor) -> Any:
-    operation, node_index, _ = tensor._keras_history
-    return operation._inbound_nodes[node_index]

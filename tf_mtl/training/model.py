@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,21 +12,20 @@ import tensorflow as tf
 from ..aggregators import Aggregator
 from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
-from ..keras_internals import flat_inputs, untracked
+from ..keras_internals import flat_inputs, node_of, untracked
 from ..names import check_task_names
 from ..trunks.freezing import freeze_inside
 from ..weightings import LossWeighting
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
-from .callbacks import Epochs, FirstBatch
-from .checks import Problem, check_arrays, complete_weights, problems, wrong_label
-from .class_weights import ClassWeights, weighted_by_class
-from .first_batches import FirstBatches
+from .checks import Problem, problems, wrong_label
+from .class_weights import ClassWeights
+from .fit_arguments import evaluate_arguments, fit_arguments
 from .gradual_unfreezing import HeldBack
 from .replicas import num_replicas
-from .task_losses import TaskLoss, TaskLosses
+from .task_loss import TaskLoss
+from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
-from .texts import as_strings
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -84,7 +82,7 @@ class MultiTaskModel(keras.Model):
     @property
     def heads(self) -> dict[str, BaseHead]:
         """`{task: head}` for the tasks that end in a head of this package."""
-        ends = {task: output._keras_history.operation for task, output in self.task_outputs.items()}
+        ends = {task: node_of(output).operation for task, output in self.task_outputs.items()}
         return {task: end for task, end in ends.items() if isinstance(end, BaseHead)}
 
     @untracked
@@ -193,32 +191,8 @@ class MultiTaskModel(keras.Model):
             self.train_function = None  # of an earlier call that was interrupted
         if not self.tasks or not self.compiled:
             return super().fit(*args, **kwargs)
-        given = self._checked(keras.Model.fit, "training", args, kwargs)
-        class_weight = given.pop("class_weight", None)
-        if class_weight is not None:
-            given = weighted_by_class(self, class_weight, given)
-            given["y"] = as_strings(given.get("y"))
-        if isinstance(given.get("x"), tf.data.Dataset):
-            given["shuffle"] = False  # a data set is shuffled where it is made; Keras would warn
-        validation = given.get("validation_data")
-        if isinstance(validation, tuple) and len(validation) >= 2:
-            check_arrays(self, validation[0], validation[1], None, "validation")
-            weights = [complete_weights(validation[1], weight) for weight in validation[2:]]
-            given["validation_data"] = (*as_strings(validation[:2]), *weights)
-        elif validation is not None:
-            given["validation_data"] = FirstBatches(self, "validation").over(validation)
-        callbacks = given.get("callbacks")
-        watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
-        has_validation = validation is not None or bool(given.get("validation_split"))
-        data = kwargs.get("x", args[0] if args else None)
-        own = [Epochs(data), FirstBatch(watched, has_validation)]
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            for callback in own:
-                callbacks.append(callback)
-        else:
-            given["callbacks"] = [*own, *watched]  # a checkpoint comes after the end of an epoch
         try:
-            return super().fit(**given)
+            return super().fit(**fit_arguments(self, args, kwargs))
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
 
@@ -256,24 +230,9 @@ class MultiTaskModel(keras.Model):
         if not self.tasks or not self.compiled:
             return super().evaluate(*args, **kwargs)
         try:
-            return super().evaluate(**self._checked(keras.Model.evaluate, "test", args, kwargs))
+            return super().evaluate(**evaluate_arguments(self, args, kwargs))
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
-
-    def _checked(
-        self, method: Any, where: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Returns the arguments of a call by name, after a look at labels, weights and inputs."""
-        given = dict(inspect.signature(method).bind(self, *args, **kwargs).arguments)
-        del given["self"]
-        given.update(given.pop("kwargs", {}))
-        if given.get("y") is not None:
-            weight = given.get("sample_weight")
-            check_arrays(self, given.get("x"), given["y"], weight, where)
-            given["sample_weight"] = complete_weights(given["y"], weight)
-        else:
-            given["x"] = FirstBatches(self, where).over(given.get("x"))
-        return {**given, **as_strings({key: given[key] for key in ("x", "y") if key in given})}
 
     def problems(self, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:
         """Yields what is wrong with labels and inputs, as `fit` and `data.check` look for it.

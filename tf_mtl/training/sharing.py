@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import keras
+
+from ..keras_internals import node_of
+from ..trunks.graph import nodes_before
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel
@@ -63,42 +66,12 @@ def shared_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """
     outputs = keras.tree.flatten(model.outputs)
     paths = [{id(node.operation) for node in nodes_before([output])} for output in outputs]
-    ends = {id(output._keras_history.operation) for output in outputs}
+    ends = {id(node_of(output).operation) for output in outputs}
     return [
         layer
         for layer in model.layers
         if sum(id(layer) in path for path in paths) > (len(outputs) > 1) and id(layer) not in ends
     ]
-
-
-def nodes_before(outputs: Sequence[keras.KerasTensor], inside: bool = False) -> list[Any]:
-    """Returns the nodes of the graph that compute Keras tensors, each once.
-
-    Args:
-        outputs: Where to start from.
-        inside: Instead of a functional model used as a layer, the nodes within it that compute
-            the outputs asked for: the parts of a network with several outputs are not all shared.
-    """
-    found: dict[int, Any] = {}
-    seen: set[int] = set()
-    waiting = list(outputs)
-    while waiting:
-        tensor = waiting.pop()
-        if id(tensor) in seen:
-            continue
-        seen.add(id(tensor))
-        operation, node_index, tensor_index = tensor._keras_history
-        node = operation._inbound_nodes[node_index]
-        if inside and _is_functional(operation):
-            waiting.append(keras.tree.flatten(operation.outputs)[tensor_index])
-        else:
-            found[id(node)] = node
-        waiting.extend(node.input_tensors)
-    return list(found.values())
-
-
-def _is_functional(operation: Any) -> bool:
-    return isinstance(operation, keras.Model) and bool(getattr(operation, "outputs", None))
 
 
 def _unique(operations: Iterable[Any]) -> list[Any]:

@@ -8,11 +8,11 @@ from typing import Any
 import keras
 
 from ..heads import BaseHead
-from ..keras_internals import Functional, input_structure
+from ..keras_internals import Functional, input_structure, node_of, place_of
 from ..names import check_known, check_task_names
+from ..trunks.graph import nodes_before
 from .model import MultiTaskModel
 from .recompile import compile_like
-from .sharing import nodes_before
 
 
 def add_head(
@@ -210,12 +210,7 @@ def _named_features(model: MultiTaskModel, name: str) -> keras.KerasTensor:
 
 
 def _first_input(output: keras.KerasTensor) -> keras.KerasTensor:
-    return _node(output).input_tensors[0]
-
-
-def _node(tensor: keras.KerasTensor) -> Any:
-    operation, index, _ = tensor._keras_history
-    return operation._inbound_nodes[index]
+    return node_of(output).input_tensors[0]
 
 
 def _moved(other: MultiTaskModel, features: Any, kept: MultiTaskModel) -> dict[str, Any]:
@@ -224,9 +219,9 @@ def _moved(other: MultiTaskModel, features: Any, kept: MultiTaskModel) -> dict[s
     inputs = {each.name: each for each in kept.inputs}
     moved: dict[str, Any] = {}
     for task, output in other.task_outputs.items():  # a task that another reads comes before it
-        head = output._keras_history.operation
+        head = node_of(output).operation
         reads = head.reads if isinstance(head, BaseHead) else ()
-        if len(_node(output).input_tensors) != 1 + len(reads):
+        if len(node_of(output).input_tensors) != 1 + len(reads):
             raise ValueError(f"The output of task {task!r} is made of several tensors by no head.")
         if head.name in names:
             raise ValueError(
@@ -248,13 +243,13 @@ def _check_alike(first: keras.KerasTensor, second: keras.KerasTensor) -> None:
         if (id(one), id(two)) in seen:
             continue
         seen.add((id(one), id(two)))
-        nodes = _node(one), _node(two)
+        nodes = node_of(one), node_of(two)
         layers = [node.operation for node in nodes]
         same = all(
             partners.setdefault(id(layer), id(partner)) == id(partner)
             for layer, partner in (layers, layers[::-1])
         )
-        places = [tensor._keras_history.tensor_index for tensor in (one, two)]
+        places = [place_of(tensor) for tensor in (one, two)]
         inputs = [node.input_tensors for node in nodes]
         descriptions = [_description(layer) for layer in layers]
         if (

@@ -12,8 +12,8 @@ import tensorflow as tf
 from ..heads import LabelRule
 from ..keras_internals import infers_shapes, resolve_metric
 from ..metrics import counts_elements
+from .by_task import as_task_dictionary, weights_by_task
 from .labelled import both, fit_rank, fit_weight_rank, has_elements
-from .task_losses import as_task_dictionary, weights_by_task
 
 
 class TaskMetrics(keras.metrics.Metric):

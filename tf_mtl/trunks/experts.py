@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import node_of
 from .copies import are_units, copy_of
 
 
@@ -33,7 +34,7 @@ def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, An
                 "in a function that returns the tensor to use: "
                 "expert=lambda inputs: Layer()(inputs)['name']."
             )
-        operation = output._keras_history.operation
+        operation = node_of(output).operation
         variables = {id(variable) for variable in getattr(operation, "trainable_variables", ())}
         if operation in operations or variables & used:
             raise ValueError(

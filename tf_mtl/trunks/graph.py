@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+
+from ..keras_internals import node_of, place_of
 
 
 def operations_before(tensor: keras.KerasTensor) -> list[Any]:
@@ -16,14 +19,33 @@ def operations_before(tensor: keras.KerasTensor) -> list[Any]:
     >>> [each.name for each in operations_before(keras.layers.Dense(3, name="y")(inputs))]
     ['y', 'x']
     """
+    return list({id(node.operation): node.operation for node in nodes_before([tensor])}.values())
+
+
+def nodes_before(outputs: Sequence[keras.KerasTensor], inside: bool = False) -> list[Any]:
+    """Returns the nodes of the graph that compute Keras tensors, each once.
+
+    Args:
+        outputs: Where to start from.
+        inside: Instead of a functional model used as a layer, the nodes within it that compute
+            the outputs asked for: the parts of a network with several outputs are not all shared.
+    """
     found: dict[int, Any] = {}
-    seen: set[tuple[int, int]] = set()
-    waiting = [tensor]
+    seen: set[int] = set()
+    waiting = list(outputs)
     while waiting:
-        operation, node_index, _ = waiting.pop()._keras_history
-        if (id(operation), node_index) in seen:
+        tensor = waiting.pop()
+        if id(tensor) in seen:
             continue
-        seen.add((id(operation), node_index))
-        found.setdefault(id(operation), operation)
-        waiting.extend(operation._inbound_nodes[node_index].input_tensors)
+        seen.add(id(tensor))
+        node = node_of(tensor)
+        if inside and _is_functional(node.operation):
+            waiting.append(keras.tree.flatten(node.operation.outputs)[place_of(tensor)])
+        else:
+            found[id(node)] = node
+        waiting.extend(node.input_tensors)
     return list(found.values())
+
+
+def _is_functional(operation: Any) -> bool:
+    return isinstance(operation, keras.Model) and bool(getattr(operation, "outputs", None))

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import is_symbolic
 from ..names import check_known
 from .copies import copy_of
 from .graph import operations_before
@@ -106,7 +107,7 @@ class Tie(keras.layers.Layer):
     def compute_output_spec(self, features: Any, task: str) -> Any:
         """Returns what `call` will return, and takes down the layers before `features`."""
         check_known([task], self.tasks, "task")
-        if hasattr(features, "_keras_history"):
+        if is_symbolic(features):
             self._layers_of[task] = [
                 operation
                 for operation in operations_before(features)

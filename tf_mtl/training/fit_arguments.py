@@ -1,0 +1,92 @@
+"""What `fit` and `evaluate` were given, looked at and made ready for Keras."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from .callbacks import Epochs, FirstBatch
+from .checks import check_arrays, complete_weights
+from .class_weights import weighted_by_class
+from .first_batches import FirstBatches
+from .texts import as_strings
+
+if TYPE_CHECKING:
+    from .model import MultiTaskModel
+
+
+def fit_arguments(
+    model: MultiTaskModel, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the arguments of `keras.Model.fit` for a call of the multi-task model's `fit`.
+
+    Args:
+        model: A compiled model.
+        args: Arguments by position.
+        kwargs: Arguments by name, `class_weight` by task among them.
+
+    Raises:
+        ValueError: For what is wrong with labels, inputs or class weights.
+    """
+    given = _by_name(keras.Model.fit, args, kwargs)
+    data = given.get("x")
+    class_weight = given.pop("class_weight", None)
+    given = _looked_at(model, given, "training")
+    if class_weight is not None:
+        given = weighted_by_class(model, class_weight, given)
+        given["y"] = as_strings(given.get("y"))
+    if isinstance(given.get("x"), tf.data.Dataset):
+        given["shuffle"] = False  # a data set is shuffled where it is made; Keras would warn
+    validation = given.get("validation_data")
+    if validation is not None:
+        given["validation_data"] = _validation(model, validation)
+    has_validation = validation is not None or bool(given.get("validation_split"))
+    given["callbacks"] = _callbacks(given.get("callbacks"), data, has_validation)
+    return given
+
+
+def evaluate_arguments(
+    model: MultiTaskModel, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the arguments of `keras.Model.evaluate`, likewise."""
+    return _looked_at(model, _by_name(keras.Model.evaluate, args, kwargs), "test")
+
+
+def _by_name(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    given = dict(inspect.signature(method).bind(None, *args, **kwargs).arguments)
+    del given["self"]
+    given.update(given.pop("kwargs", {}))
+    return given
+
+
+def _looked_at(model: MultiTaskModel, given: dict[str, Any], where: str) -> dict[str, Any]:
+    """Looks at labels, weights and inputs, and completes the weights."""
+    if given.get("y") is not None:
+        weight = given.get("sample_weight")
+        check_arrays(model, given.get("x"), given["y"], weight, where)
+        given["sample_weight"] = complete_weights(given["y"], weight)
+    else:
+        given["x"] = FirstBatches(model, where).over(given.get("x"))
+    return {**given, **as_strings({key: given[key] for key in ("x", "y") if key in given})}
+
+
+def _validation(model: MultiTaskModel, validation: Any) -> Any:
+    if not (isinstance(validation, tuple) and len(validation) >= 2):
+        return FirstBatches(model, "validation").over(validation)
+    check_arrays(model, validation[0], validation[1], None, "validation")
+    weights = [complete_weights(validation[1], weight) for weight in validation[2:]]
+    return (*as_strings(validation[:2]), *weights)
+
+
+def _callbacks(callbacks: Any, data: Any, has_validation: bool) -> Any:
+    """Returns the callbacks of the user and those that every `fit` has."""
+    watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+    own = [Epochs(data), FirstBatch(watched, has_validation)]
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        return [*own, *watched]  # a checkpoint comes after the end of an epoch
+    for callback in own:
+        callbacks.append(callback)
+    return callbacks
