@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 
-from .base import BaseHead, pool, pooled_shape
-from .labels import ClassLabels, LabelRule
+from .base import pool, pooled_shape
+from .classes import ClassesHead
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class Classification(BaseHead):
+class Classification(ClassesHead):
     """Probabilities of `num_classes` classes that exclude each other.
 
     Labels are class numbers `[B]` or `[B, 1]`, or class names where the head has them. Missing:
@@ -45,25 +45,9 @@ class Classification(BaseHead):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        names = list(class_names) if class_names is not None else None
-        if num_classes is None and names is not None:
-            num_classes = len(names)
-        if num_classes is None or num_classes < 2:
-            raise ValueError(
-                "Classification needs `num_classes` of at least 2, or `class_names`. Received: "
-                f"num_classes={num_classes}, class_names={class_names}. "
-                "For a yes-or-no task use BinaryClassification."
-            )
-        if names is not None and (len(names) != num_classes or len(set(names)) != num_classes):
-            raise ValueError(
-                f"`class_names` must hold {num_classes} different names, one for each class. "
-                f"Received {len(names)} names, {len(set(names))} different: {names}."
-            )
-        self.num_classes = num_classes
-        self._class_names = names
+        super().__init__(num_classes, class_names, name=name, **kwargs)
         self.projection = keras.layers.Dense(
-            num_classes, activation="softmax", dtype=self.dtype_policy, name="probabilities"
+            self.num_classes, activation="softmax", dtype=self.dtype_policy, name="probabilities"
         )
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
@@ -75,34 +59,11 @@ class Classification(BaseHead):
         return self.projection(pool(features))
 
     @property
-    def default_loss(self) -> str:
-        """Sparse categorical cross-entropy."""
-        return "sparse_categorical_crossentropy"
-
-    @property
     def default_metrics(self) -> list[Any]:
         """Accuracy."""
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     @property
-    def label_rule(self) -> LabelRule:
-        """Class numbers or names."""
-        return ClassLabels(self.num_classes, self._class_names)
-
-    @property
     def kind(self) -> str:
         """The kind of task."""
         return "classification"
-
-    @property
-    def class_names(self) -> list[str] | None:
-        """Names of the classes in the order of the output, or None."""
-        return self._class_names
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "class_names": self._class_names,
-        }

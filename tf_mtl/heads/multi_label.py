@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from .base import BaseHead, pool, pooled_shape
+from .classes import check_names
 from .labels import BinaryLabels, LabelRule
 
 
@@ -53,11 +54,7 @@ class MultiLabel(BaseHead):
                 "MultiLabel needs `num_labels` of at least 1, or `class_names`. Received: "
                 f"num_labels={num_labels}, class_names={class_names}."
             )
-        if names is not None and (len(names) != num_labels or len(set(names)) != num_labels):
-            raise ValueError(
-                f"`class_names` must hold {num_labels} different names, one for each label. "
-                f"Received {len(names)} names, {len(set(names))} different: {names}."
-            )
+        check_names(names, num_labels)
         self.num_labels = num_labels
         self._class_names = names
         self.projection = keras.layers.Dense(

@@ -10,14 +10,14 @@ from typing import Any
 import keras
 
 from ..metrics import QuadraticWeightedKappa, RankError
-from .base import BaseHead, pool, pooled_shape
-from .labels import ClassLabels, LabelRule
+from .base import pool, pooled_shape
+from .classes import ClassesHead
 
 _SMALLEST = 1e-30  # a gap of float32 whose logarithm exists
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class Ordinal(BaseHead):
+class Ordinal(ClassesHead):
     """Probabilities of ordered classes: a grade, a rating, a stage of a disease.
 
     The cumulative link model with logistic link (proportional odds): the features are worth one
@@ -63,22 +63,7 @@ class Ordinal(BaseHead):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        names = list(class_names) if class_names is not None else None
-        if num_classes is None and names is not None:
-            num_classes = len(names)
-        if num_classes is None or num_classes < 2:
-            raise ValueError(
-                "Ordinal needs `num_classes` of at least 2, or `class_names`. Received: "
-                f"num_classes={num_classes}, class_names={class_names}."
-            )
-        if names is not None and (len(names) != num_classes or len(set(names)) != num_classes):
-            raise ValueError(
-                f"`class_names` must hold {num_classes} different names, from the lowest class to "
-                f"the highest. Received {len(names)} names, {len(set(names))} different: {names}."
-            )
-        self.num_classes = num_classes
-        self._class_names = names
+        super().__init__(num_classes, class_names, name=name, **kwargs)
         self.projection = keras.layers.Dense(
             1, use_bias=False, dtype=self.dtype_policy, name="score"
         )
@@ -112,34 +97,11 @@ class Ordinal(BaseHead):
         return keras.activations.softmax(logs)
 
     @property
-    def default_loss(self) -> str:
-        """Sparse categorical cross-entropy."""
-        return "sparse_categorical_crossentropy"
-
-    @property
     def default_metrics(self) -> list[Any]:
         """Mean error in ranks, and the quadratic weighted kappa."""
         return [RankError(), QuadraticWeightedKappa(self.num_classes, name="kappa")]
 
     @property
-    def label_rule(self) -> LabelRule:
-        """Class numbers or names."""
-        return ClassLabels(self.num_classes, self._class_names)
-
-    @property
     def kind(self) -> str:
         """The kind of task."""
         return "ordinal"
-
-    @property
-    def class_names(self) -> list[str] | None:
-        """Names of the classes from the lowest to the highest, or None."""
-        return self._class_names
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "class_names": self._class_names,
-        }

@@ -7,13 +7,13 @@ from typing import Any
 
 import keras
 
-from .base import BaseHead
+from .classes import ClassesHead
 from .labels import ClassLabels, LabelRule
 from .maps import check_maps, check_size, resize
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class Segmentation(BaseHead):
+class Segmentation(ClassesHead):
     """Probabilities of the classes of every pixel.
 
     The classes are scored where the features are and the scores interpolated to the size of the
@@ -56,31 +56,16 @@ class Segmentation(BaseHead):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        names = list(class_names) if class_names is not None else None
-        if num_classes is None and names is not None:
-            num_classes = len(names)
-        if num_classes is None or num_classes < 2:
+        super().__init__(num_classes, class_names, name=name, **kwargs)
+        if void is not None and 0 <= void < self.num_classes:
             raise ValueError(
-                "Segmentation needs `num_classes` of at least 2, the background included, or "
-                f"`class_names`. Received: num_classes={num_classes}, class_names={class_names}."
-            )
-        if names is not None and (len(names) != num_classes or len(set(names)) != num_classes):
-            raise ValueError(
-                f"`class_names` must hold {num_classes} different names, one for each class. "
-                f"Received {len(names)} names, {len(set(names))} different: {names}."
-            )
-        if void is not None and 0 <= void < num_classes:
-            raise ValueError(
-                f"`void` must not be one of the classes 0 to {num_classes - 1}. Received: "
+                f"`void` must not be one of the classes 0 to {self.num_classes - 1}. Received: "
                 f"void={void}. Pixels of the void class are left out of loss and metrics."
             )
-        self.num_classes = num_classes
         self.size = check_size("Segmentation", size)
         self.void = void
-        self._class_names = names
         self.projection = keras.layers.Conv2D(
-            num_classes, 1, dtype=self.dtype_policy, data_format="channels_last", name="scores"
+            self.num_classes, 1, dtype=self.dtype_policy, data_format="channels_last", name="scores"
         )
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
@@ -91,11 +76,6 @@ class Segmentation(BaseHead):
     def call(self, features: Any) -> Any:
         """Returns the probabilities of the classes of every pixel."""
         return keras.ops.softmax(resize(self.projection(features), self.size), axis=-1)
-
-    @property
-    def default_loss(self) -> str:
-        """Sparse categorical cross-entropy."""
-        return "sparse_categorical_crossentropy"
 
     @property
     def default_metrics(self) -> list[Any]:
@@ -115,17 +95,6 @@ class Segmentation(BaseHead):
         """The kind of task."""
         return "segmentation"
 
-    @property
-    def class_names(self) -> list[str] | None:
-        """Names of the classes in the order of the output, or None."""
-        return self._class_names
-
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "class_names": self._class_names,
-            "size": self.size,
-            "void": self.void,
-        }
+        return {**super().get_config(), "size": self.size, "void": self.void}

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 
 from ..metrics import SpanF1, has_spans
-from .base import BaseHead, steps_shape
-from .labels import ClassLabels, LabelRule
+from .base import steps_shape
+from .classes import ClassesHead
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class TokenTagging(BaseHead):
+class TokenTagging(ClassesHead):
     """Probabilities of `num_classes` tags for each token: named entities, slots, parts of speech.
 
     Labels are tags `[B, tokens]`, numbers or names. A tag is missing where it is -1 or "": so are
@@ -52,24 +52,9 @@ class TokenTagging(BaseHead):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        names = list(class_names) if class_names is not None else None
-        if num_classes is None and names is not None:
-            num_classes = len(names)
-        if num_classes is None or num_classes < 2:
-            raise ValueError(
-                "TokenTagging needs `num_classes` of at least 2, or `class_names`. Received: "
-                f"num_classes={num_classes}, class_names={class_names}."
-            )
-        if names is not None and (len(names) != num_classes or len(set(names)) != num_classes):
-            raise ValueError(
-                f"`class_names` must hold {num_classes} different names, one for each tag. "
-                f"Received {len(names)} names, {len(set(names))} different: {names}."
-            )
-        self.num_classes = num_classes
-        self._class_names = names
+        super().__init__(num_classes, class_names, name=name, **kwargs)
         self.projection = keras.layers.Dense(
-            num_classes, activation="softmax", dtype=self.dtype_policy, name="probabilities"
+            self.num_classes, activation="softmax", dtype=self.dtype_policy, name="probabilities"
         )
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
@@ -84,11 +69,6 @@ class TokenTagging(BaseHead):
         return probabilities * keras.ops.cast(mask[..., None], probabilities.dtype)
 
     @property
-    def default_loss(self) -> str:
-        """Sparse categorical cross-entropy, averaged over the tokens."""
-        return "sparse_categorical_crossentropy"
-
-    @property
     def default_metrics(self) -> list[Any]:
         """Accuracy of the tags, and F1 of the spans where tags mark them."""
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
@@ -97,24 +77,6 @@ class TokenTagging(BaseHead):
         return [accuracy, SpanF1(self._class_names)]
 
     @property
-    def label_rule(self) -> LabelRule:
-        """Class numbers or names, for every token."""
-        return ClassLabels(self.num_classes, self._class_names)
-
-    @property
     def kind(self) -> str:
         """The kind of task."""
         return "tagging"
-
-    @property
-    def class_names(self) -> list[str] | None:
-        """Names of the tags in the order of the output, or None."""
-        return self._class_names
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "class_names": self._class_names,
-        }
