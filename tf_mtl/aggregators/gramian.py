@@ -180,9 +180,9 @@ def _exact_gramian(blocks: Sequence[Any]) -> Any:
 def _fast_gramian(block: Any) -> Any:
     block = tf.cast(block, tf.float32)
     tasks, n = block.shape
-    if tasks < MANY_ROWS or n is None or n < SLICES * SLICES:
+    if tasks < MANY_ROWS or (n is not None and n < SLICES * SLICES):
         return tf.cast(tf.matmul(block, block, transpose_b=True), tf.float64)
-    width = n // SLICES
+    width = (tf.shape(block)[1] if n is None else n) // SLICES
     slices = tf.transpose(tf.reshape(block[:, : width * SLICES], [tasks, SLICES, width]), [1, 0, 2])
     products = tf.cast(tf.matmul(slices, slices, transpose_b=True), tf.float64)
     rest = block[:, width * SLICES :]
