@@ -9,6 +9,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import keras
 import pytest
+from tensorflow.python.framework import ops
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +19,16 @@ def _fixed_seed():
 
 @pytest.fixture(autouse=True, scope="module")
 def _free_memory():
-    """Lets go of models and graphs after each file; 4000 tests would gather gigabytes."""
+    """Lets go of models and graphs after each file; 4000 tests would gather gigabytes.
+
+    TensorFlow registers a gradient for each graph that has a sum over replicas, as that of Keras'
+    optimizers, and never forgets it, nor the graph.
+    """
     yield
     keras.backend.clear_session()
+    registry = ops.gradient_registry._registry
+    for name in [each for each in registry if each.startswith(("CustomGradient-", "Partitioned"))]:
+        del registry[name]
     gc.collect()
 
 
