@@ -83,3 +83,13 @@ def test_every_batch_passes_as_it_is():
         for batch in data:
             reference.train_on_batch(*batch)
     assert all(map(np.array_equal, model.get_weights(), reference.get_weights()))
+
+
+def test_a_sequence_of_batches_without_weights():
+    """Keras cannot make a tensor of a None behind the labels."""
+    x, y, _ = arrays(96)
+    model, reference = compiled(), compiled()
+    model.fit(Batches(x, y), validation_data=Batches(x, y), shuffle=False, verbose=0)
+    reference.fit(stream(x, y), verbose=0)
+    assert all(map(np.array_equal, model.get_weights(), reference.get_weights()))
+    assert model.evaluate(Batches(x, y), verbose=0) == reference.evaluate(stream(x, y), verbose=0)

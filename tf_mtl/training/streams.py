@@ -36,7 +36,7 @@ def mapped(stream: Any, function: Callable[[Any, Any, Any], Batch]) -> Any:
     if isinstance(stream, keras.utils.PyDataset):
         return _MappedDataset(stream, function)
     if isinstance(stream, types.GeneratorType):
-        return (function(*_unpack(batch)) for batch in stream)
+        return (_packed(*function(*_unpack(batch))) for batch in stream)
     raise ValueError(
         "Expected arrays, a tf.data.Dataset, a keras.utils.PyDataset or a generator. Received: "
         f"{type(stream).__name__}."
@@ -72,6 +72,11 @@ def _unpack(element: Any) -> Batch:
     return x, y, sample_weight
 
 
+def _packed(x: Any, y: Any, sample_weight: Any) -> Any:
+    """Returns a batch as users yield it: a None at its end is what Keras cannot put in a tensor."""
+    return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+
+
 class _MappedDataset(keras.utils.PyDataset):
     """A `keras.utils.PyDataset` with a function applied to each batch."""
 
@@ -85,8 +90,8 @@ class _MappedDataset(keras.utils.PyDataset):
         """Number of batches of an epoch, or None."""
         return self.inner.num_batches
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.function(*_unpack(self.inner[index]))
+    def __getitem__(self, index: int) -> Any:
+        return _packed(*self.function(*_unpack(self.inner[index])))
 
     def on_epoch_begin(self) -> None:
         """Passes on that an epoch begins."""
