@@ -109,6 +109,44 @@ def test_a_monitor_that_does_not_exist_raises(callback):
         compiled().fit(x, y, verbose=0, callbacks=[callback])
 
 
+class AddsF1(keras.callbacks.Callback):
+    """What users write for a score of their own."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_f1"] = 0.5
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        [AddsF1(), keras.callbacks.EarlyStopping("val_f1", mode="max", patience=9)],
+        [
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(score=1.0)),
+            keras.callbacks.EarlyStopping("score", mode="max", patience=9),
+        ],
+        [
+            keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+            keras.callbacks.EarlyStopping("learning_rate", mode="max", patience=9),
+        ],
+    ],
+    ids=lambda callbacks: callbacks[-1].monitor,
+)
+def test_a_monitor_that_another_callback_adds(callbacks):
+    x, y, _ = arrays(64)
+    history = compiled().fit(x, y, verbose=0, epochs=3, callbacks=callbacks)
+    assert len(history.history[callbacks[-1].monitor]) == 3
+
+
+def test_a_monitor_that_no_callback_has_added_raises_behind_the_first_epoch():
+    x, y, _ = arrays(64)
+    callbacks = [AddsF1(), keras.callbacks.EarlyStopping("val_f2", mode="max", patience=9)]
+    unknown = pytest.raises(
+        ValueError, match=r"Unknown monitor of EarlyStopping 'val_f2'.*'val_f1'"
+    )
+    with unknown, pytest.warns(UserWarning, match="val_f2"):
+        compiled().fit(x, y, verbose=0, epochs=2, callbacks=callbacks)
+
+
 def test_models_that_cannot_be_built():
     inputs = keras.Input((4,))
     dense = keras.layers.Dense(1)

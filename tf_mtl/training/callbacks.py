@@ -34,7 +34,8 @@ class Epochs(keras.callbacks.Callback):
 class FirstBatch(keras.callbacks.Callback):
     """Looks at what only the logs of the first batch show: misspelt monitors.
 
-    Keras' own callbacks only warn about a monitor that does not exist, and then never act.
+    Keras' own callbacks only warn about a monitor that does not exist, and then never act. Where
+    another callback may add it to the logs of an epoch, the first epoch has to be over.
 
     Args:
         watched: The callbacks of the user, whose `monitor` is checked.
@@ -46,22 +47,57 @@ class FirstBatch(keras.callbacks.Callback):
         self.watched = watched
         self.validation = validation
         self.open = True
+        self.names: set[str] = set()
+        self.epoch_logs: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Waits for the first batch."""
         self.open = True
+        self.epoch_logs = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the monitors once."""
         if not self.open:
             return
         self.open = False
-        names = sorted(logs or {})
+        self.names = set(logs or {})
         if self.validation:
-            names += [f"val_{name}" for name in names]
+            self.names |= {f"val_{name}" for name in self.names}
+        if any(isinstance(callback, _OF_LEARNING_RATES) for callback in self.watched):
+            self.names.add("learning_rate")
+        if any(map(_may_add_logs, self.watched)):
+            self.epoch_logs = {}
+        else:
+            self._check()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the logs of the first epoch, to which the callbacks behind this one may add."""
+        if self.epoch_logs == {}:
+            self.epoch_logs = logs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Checks the monitors once more behind the first epoch, if others may have added logs."""
+        if self.epoch_logs:
+            self.names |= set(self.epoch_logs)
+            self.epoch_logs = None
+            self._check()
+
+    def _check(self) -> None:
         for callback in self.watched:
             monitor = getattr(callback, "monitor", None)
-            if isinstance(monitor, str) and monitor not in names:
+            if isinstance(monitor, str) and monitor not in self.names:
                 what = f"monitor of {type(callback).__name__}"
                 hint = "" if self.validation else " There is no validation data."
-                raise ValueError(unknown_name(monitor, names, what) + hint)
+                raise ValueError(unknown_name(monitor, sorted(self.names), what) + hint)
+
+
+_OF_LEARNING_RATES = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+)
+
+
+def _may_add_logs(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback does something at the end of an epoch that is not known here."""
+    by_keras = type(callback).on_epoch_end.__module__.startswith("keras.")
+    return isinstance(callback, keras.callbacks.LambdaCallback) or not by_keras
