@@ -151,3 +151,63 @@ def test_mistakes_are_named():
         MultiTaskModel(inputs, keras.layers.Dense(1)(inputs)).compile(
             "sgd", "mse", aggregator="sum"
         )
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"aggregator": "nashmtl"},
+        {"aggregator": aggregators.UPGrad(wrt="features")},
+        {"loss_weights": "excessmtl"},
+    ],
+    ids=str,
+)
+def test_a_single_task_follows_its_own_gradient(method, tmp_path):
+    """So that one `build` makes the multi-task model and the single-task ones to compare with."""
+
+    def trained(**arguments):
+        keras.utils.set_random_seed(2)
+        inputs = keras.Input((8,), name="x")
+        features = keras.layers.Dense(4, name="shared")(inputs)
+        model = MultiTaskModel(inputs, {"price": keras.layers.Dense(2, name="price")(features)})
+        model.compile("adam", loss={"price": "mse"}, **arguments)
+        x, y, _ = arrays(96)
+        model.fit(x, {"price": y["price"]}, verbose=0)
+        return model
+
+    model = trained(**method)
+    assert difference(model, trained()) == 0.0
+    model.save(tmp_path / "one.keras")
+    assert difference(keras.models.load_model(tmp_path / "one.keras"), model) == 0.0
+
+
+class OwnLoss(MultiTaskModel):
+    def compute_loss(self, *args, **kwargs):
+        return super().compute_loss(*args, **kwargs) + 1.0
+
+
+class OwnStep(MultiTaskModel):
+    def train_step(self, data):
+        x, y = data
+        return self.compute_metrics(x, y, self(x, training=True))
+
+
+class OwnLogs(MultiTaskModel):
+    def train_step(self, data):
+        return {**super().train_step(data), "more": 1.0}
+
+
+@pytest.mark.parametrize(
+    "method", [{"aggregator": "sum"}, {"loss_weights": "uncertainty"}], ids=str
+)
+def test_a_subclass_that_would_leave_out_the_method(method):
+    x, y, _ = arrays(64)
+    with pytest.raises(ValueError, match="OwnLoss defines compute_loss"):
+        network(OwnLoss).compile("sgd", loss=dict(LOSSES), **method)
+    model = network(OwnStep)
+    model.compile("sgd", loss=dict(LOSSES), **method)
+    with pytest.raises(ValueError, match=r"OwnStep was compiled with.* train_step"):
+        model.fit(x, y, verbose=0)
+    model = network(OwnLogs)
+    model.compile("sgd", loss=dict(LOSSES), **method)
+    assert model.fit(x, y, verbose=0).history["more"] == [1.0]

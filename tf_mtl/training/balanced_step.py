@@ -75,6 +75,7 @@ class BalancedStep:
         self.aggregator = aggregator
         self.tasks = task_losses.order
         self.cut: FeatureCut | None = None
+        self.taken = False
         for method in (weighting, aggregator):
             if method is not None:
                 method.name_tasks(self.tasks)
@@ -94,6 +95,7 @@ class BalancedStep:
 
     def __call__(self, data: Any) -> dict[str, Any]:
         """Takes a step and returns the logs, as `keras.Model.train_step` does."""
+        self.taken = True
         model, optimizer = self.model, self.model.optimizer
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         scale = optimizer.scale_loss(tf.ones([]))
@@ -150,7 +152,8 @@ class BalancedStep:
         if not shared:
             raise ValueError(
                 f"{what} needs gradients of variables that several tasks share, but no trainable "
-                "variable is on the path to more than one task."
+                "variable is on the path to more than one task. Leave it out as long as what the "
+                "tasks share is frozen, or if they share nothing."
             )
         return shared
 

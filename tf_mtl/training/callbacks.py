@@ -32,7 +32,7 @@ class Epochs(keras.callbacks.Callback):
 
 
 class FirstBatch(keras.callbacks.Callback):
-    """Looks at what only the logs of the first batch show: misspelt monitors.
+    """Looks at what only the first batch shows: misspelt monitors, and a step that is not taken.
 
     Keras' own callbacks only warn about a monitor that does not exist, and then never act. Where
     another callback may add it to the logs of an epoch, the first epoch has to be over.
@@ -56,10 +56,11 @@ class FirstBatch(keras.callbacks.Callback):
         self.epoch_logs = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the monitors once."""
+        """Checks the step and the monitors once."""
         if not self.open:
             return
         self.open = False
+        self._check_step()
         self.names = set(logs or {})
         if self.validation:
             self.names |= {f"val_{name}" for name in self.names}
@@ -81,6 +82,14 @@ class FirstBatch(keras.callbacks.Callback):
             self.names |= set(self.epoch_logs)
             self.epoch_logs = None
             self._check()
+
+    def _check_step(self) -> None:
+        if self.model.skips_balancing:
+            raise ValueError(
+                f"{type(self.model).__name__} was compiled with a weighting or an aggregator, but "
+                "its train_step does not use them. Call super().train_step(data) in it, or leave "
+                "out `aggregator` and give `loss_weights` as numbers."
+            )
 
     def _check(self) -> None:
         for callback in self.watched:

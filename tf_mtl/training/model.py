@@ -15,7 +15,7 @@ from ..heads import BaseHead, LabelRule
 from ..keras_internals import flat_inputs, node_of, untracked
 from ..names import check_task_names
 from ..trunks.freezing import freeze_inside
-from ..weightings import LossWeighting
+from ..weightings import GradientWeighting, LossWeighting
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
 from .checks import Problem, problems, wrong_label
@@ -114,10 +114,12 @@ class MultiTaskModel(keras.Model):
 
         With a weighting or an aggregator, the training logs have `{task}_weight`, the weight of
         each task in the last step. `loss` is the weighted sum; in evaluation it is the plain sum
-        where the weighting changes as training goes on, so that epochs can be compared.
+        where the weighting changes as training goes on, so that epochs can be compared. A task that
+        is the only one with a loss follows its own gradient, whatever the aggregator.
 
         Raises:
-            ValueError: For a list where names are needed, or a name that is not a task.
+            ValueError: For a list where names are needed, or a name that is not a task; or if a
+                subclass with a `compute_loss` of its own is to be balanced.
         """
         arguments = {
             "loss": loss,
@@ -160,6 +162,15 @@ class MultiTaskModel(keras.Model):
 
     def _balance(self, weighting: LossWeighting | None, aggregator: Aggregator | None) -> None:
         """Lets training steps be balanced; what the weighting learns goes to the optimizer."""
+        if type(self).compute_loss is not MultiTaskModel.compute_loss:
+            raise ValueError(
+                f"{type(self).__name__} defines compute_loss, which returns one sum, but "
+                "weightings and aggregators balance the losses of the tasks one by one. Give what "
+                "it adds as the loss of a task, or in a layer by add_loss; or leave out the method."
+            )
+        if len(self.label_rules) == 1:  # nothing to combine: a task alone follows its gradient
+            aggregator = None
+            weighting = None if isinstance(weighting, GradientWeighting) else weighting
         step = BalancedStep(self, self._compile_loss, weighting, aggregator)
         # Not tracked: a layer assigned here would stay among the model's layers for ever.
         object.__setattr__(self, "weighting", weighting)
@@ -305,6 +316,11 @@ class MultiTaskModel(keras.Model):
                 "batch: TaskGradients(data=(x, y))."
             )
         return self._balanced_step.records.read()
+
+    @property
+    def skips_balancing(self) -> bool:
+        """Whether the steps taken so far left out the weighting and the aggregator."""
+        return self._balanced_step is not None and not self._balanced_step.taken
 
     @property
     def task_losses(self) -> TaskLosses:
