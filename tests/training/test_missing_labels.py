@@ -210,3 +210,58 @@ def test_metrics_of_rows_labelled_in_part():
     logs = model.evaluate(x, {"a": holes}, verbose=0, return_dict=True)
     error = np.abs(model.predict(x, verbose=0)["a"] - holes)
     np.testing.assert_allclose(logs["a_mae"], np.nanmean(error), rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [cubic_mean, keras.losses.Tversky(), keras.losses.Dice()])
+def test_weights_of_missing_rows_do_not_count_where_a_loss_reduces_the_batch(loss):
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 2, (12, 3)).astype("float32")
+    output = random.uniform(0.1, 0.9, (12, 3)).astype("float32")
+    missing = np.arange(12) % 3 == 0
+    weight = random.uniform(0.5, 2, 12).astype("float32")
+    holes = np.where(missing[:, None], np.nan, labels)
+    value, gradient = value_and_gradient(loss, FloatLabels(), holes, output, weight)
+    dropped = [array[~missing] for array in (labels, output, weight)]
+    expected, expected_gradient = plain_value_and_gradient(loss, *dropped)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(gradient[~missing], expected_gradient, rtol=1e-5)
+    assert np.all(gradient[missing] == 0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "one_hot", "classes"),
+    [
+        ("crossentropy", False, 4),
+        ("crossentropy", True, 4),
+        ("ce", False, 1),
+        (keras.losses.CategoricalGeneralizedCrossEntropy(), False, 4),
+        (keras.losses.SparseCategoricalCrossentropy(ignore_class=255), False, 4),
+    ],
+    ids=str,
+)
+def test_every_crossentropy_of_keras_takes_minus_one_for_missing(loss, one_hot, classes):
+    """In `fit`, which also looks at the labels."""
+    random = np.random.default_rng(4)
+    x = random.normal(size=(32, 5)).astype("float32")
+    labels = random.integers(0, max(classes, 2), 32)
+    labels = np.eye(4)[labels] if one_hot else labels[:, None] if classes == 1 else labels
+    ignored = getattr(loss, "ignore_class", None)
+    labels = labels if ignored is None else np.where(np.arange(32) % 5 == 0, ignored, labels)
+    missing = np.arange(32) % 3 == 0
+
+    def trained(model_class, x, y):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((5,), name="x")
+        activation = "sigmoid" if classes == 1 else "softmax"
+        output = keras.layers.Dense(classes, activation=activation, name="kind")(inputs)
+        model = model_class(inputs, {"kind": output})
+        model.compile(keras.optimizers.SGD(0.5), loss={"kind": loss})
+        history = model.fit(x, {"kind": y}, batch_size=len(x), epochs=3, verbose=0).history
+        return history["loss"], model
+
+    holes = labels.copy()
+    holes[missing] = -1
+    losses, model = trained(MultiTaskModel, x, holes)
+    expected, reference = trained(keras.Model, x[~missing], labels[~missing])
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+    assert difference(model, reference) < 1e-6

@@ -13,6 +13,7 @@ from .head import rule_for_loss as rule_for_loss
 from .key_points import KeyPoints as KeyPoints
 from .labels import BinaryLabels as BinaryLabels
 from .labels import ClassLabels as ClassLabels
+from .labels import CrossentropyLabels as CrossentropyLabels
 from .labels import FloatLabels as FloatLabels
 from .labels import LabelRule as LabelRule
 from .multi_label import MultiLabel as MultiLabel

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..keras_internals import resolve_loss
-from ..losses import function_name, has_class_labels
+from ..losses import function_name, has_class_labels, has_class_numbers
 from .base import BaseHead
 from .labels import BinaryLabels, ClassLabels, FloatLabels, LabelRule
 
@@ -125,8 +125,17 @@ def rule_for_loss(
             return ClassLabels(class_names=class_names)
         known = isinstance(loss, keras.losses.Loss) and function_name(loss) is not None
         return FloatLabels(any_shape=not known)
-    sparse = function_name(loss) == "sparse_categorical_crossentropy"
-    return ClassLabels(num_classes, class_names) if sparse else BinaryLabels(class_names)
+    if has_class_numbers(loss):
+        return ClassLabels(num_classes, class_names, _ignored(loss, num_classes))
+    return BinaryLabels(class_names)
+
+
+def _ignored(loss: keras.losses.Loss, num_classes: int | None) -> int | None:
+    """Returns the number that a loss takes for no class: 255 in many sets of masks."""
+    ignored = getattr(loss, "ignore_class", None)
+    if ignored is None or ignored == -1 or (num_classes is not None and ignored < num_classes):
+        return None
+    return int(ignored)
 
 
 def _copy(metric: Any) -> Any:

@@ -209,6 +209,43 @@ class BinaryLabels(LabelRule):
         return _same_shapes(output_shape)
 
 
+class CrossentropyLabels(LabelRule):
+    """Labels of the loss "crossentropy", which Keras chooses by their shape.
+
+    They are the numbers of classes, as `ClassLabels`, or shares of classes, as `BinaryLabels`.
+
+    Args:
+        output_shape: `[B, ..., K]` of the output, K > 1.
+
+    >>> rule = CrossentropyLabels((None, 3))
+    >>> [rule.encode(tf.constant(labels))[0].shape.rank for labels in ([2, -1], [[0, 1, 0]])]
+    [1, 2]
+    """
+
+    def __init__(self, output_shape: tuple[int | None, ...]) -> None:
+        self.output_shape = tuple(output_shape)
+        self.classes = ClassLabels(output_shape[-1])
+        self.shares = BinaryLabels()
+
+    def encode(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Does what the rule for labels of this shape does."""
+        return self._rule(labels.shape).encode(labels)
+
+    def problem(self, labels: np.ndarray) -> tuple[int, str] | None:
+        """Finds what the rule for labels of this shape finds."""
+        return self._rule(labels.shape).problem(labels)
+
+    def label_shapes(
+        self, output_shape: tuple[int | None, ...]
+    ) -> list[tuple[int | None, ...]] | None:
+        """The shapes of both kinds of labels."""
+        return [*(self.classes.label_shapes(output_shape) or []), output_shape]
+
+    def _rule(self, shape: Sequence[int | None]) -> LabelRule:
+        same = len(shape) == len(self.output_shape) and shape[-1] != 1
+        return self.shares if same else self.classes
+
+
 def _same_shapes(output_shape: tuple[int | None, ...]) -> list[tuple[int | None, ...]]:
     if output_shape[-1] == 1:
         return [output_shape, output_shape[:-1]]

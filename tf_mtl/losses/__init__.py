@@ -12,6 +12,7 @@ from .key_point_loss import KeyPointLoss as KeyPointLoss
 from .kinds import averages_last_axis as averages_last_axis
 from .kinds import function_name as function_name
 from .kinds import has_class_labels as has_class_labels
+from .kinds import has_class_numbers as has_class_numbers
 from .negative_binomial import NegativeBinomial as NegativeBinomial
 from .pinball import Pinball as Pinball
 from .standardized import Standardized as Standardized

@@ -21,16 +21,15 @@ _AVERAGE_LAST_AXIS = frozenset(
         "binary_focal_crossentropy",
     }
 )
-_CLASS_LABELS = frozenset(
-    {
-        "binary_crossentropy",
-        "binary_focal_crossentropy",
-        "categorical_crossentropy",
-        "categorical_focal_crossentropy",
-        "categorical_generalized_cross_entropy",
-        "sparse_categorical_crossentropy",
-    }
+_CLASS_NUMBERS = frozenset(
+    {"categorical_generalized_cross_entropy", "sparse_categorical_crossentropy"}
 )
+_CLASS_LABELS = _CLASS_NUMBERS | {
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+}
 
 
 def function_name(loss: keras.losses.Loss) -> str | None:
@@ -64,3 +63,14 @@ def has_class_labels(loss: keras.losses.Loss) -> bool:
     False
     """
     return function_name(loss) in _CLASS_LABELS
+
+
+def has_class_numbers(loss: keras.losses.Loss) -> bool:
+    """Tells whether a label of `loss` is the number of its class, not one-hot.
+
+    >>> has_class_numbers(keras.losses.CategoricalGeneralizedCrossEntropy())
+    True
+    >>> has_class_numbers(keras.losses.CategoricalCrossentropy())
+    False
+    """
+    return function_name(loss) in _CLASS_NUMBERS

@@ -7,7 +7,14 @@ from typing import Any
 
 import keras
 
-from ..heads import BaseHead, FloatLabels, LabelRule, rule_for_loss
+from ..heads import (
+    BaseHead,
+    BinaryLabels,
+    CrossentropyLabels,
+    FloatLabels,
+    LabelRule,
+    rule_for_loss,
+)
 from ..keras_internals import resolve_loss
 from ..losses import function_name
 from ..names import check_known
@@ -154,6 +161,9 @@ def rules_by_task(
             rules[task] = heads[task].label_rule
         elif task in losses and not _names_crossentropy(losses[task]):
             rules[task] = rule_for_loss(resolve_loss(losses[task]), num_classes=output.shape[-1])
+        elif task in losses:
+            shape = tuple(output.shape)
+            rules[task] = BinaryLabels() if shape[-1] == 1 else CrossentropyLabels(shape)
         else:
             rules[task] = FloatLabels(any_shape=True)
     return rules

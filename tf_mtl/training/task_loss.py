@@ -182,7 +182,8 @@ class TaskLoss:
         value = self.unreduced(tf.boolean_mask(labels, kept), tf.boolean_mask(y_pred, kept))
         value = value * tf.cast(number > 0, value.dtype)
         if weight is not None:
-            value = value * tf.math.divide_no_nan(tf.reduce_sum(weight), number)
+            kept_weight = tf.reduce_sum(tf.where(labelled, weight, tf.zeros_like(weight)))
+            value = value * tf.math.divide_no_nan(kept_weight, number)
         if num_replicas() == 1:
             return LossTerms(value, None, number, rows)
         return LossTerms(value * number, number, number, rows)
