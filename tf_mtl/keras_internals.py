@@ -103,6 +103,23 @@ def flat_inputs(model: keras.Model, inputs: Any) -> list[Any]:
     return list(model._standardize_inputs(inputs))
 
 
+def run_graph(function: keras.Function, inputs: list[Any], training: Any) -> Any:
+    """Returns the outputs of a graph, run as a functional model runs its own.
+
+    To call the function would repeat what the layers were told when the graph was made: not to
+    train.
+
+    >>> ones = keras.Input((1000,))
+    >>> half = keras.Function(ones, keras.layers.Dropout(0.5)(ones))
+    >>> dropped = run_graph(half, [keras.ops.ones((1, 1000))], training=True)
+    >>> bool(keras.ops.any(dropped == 0.0))
+    True
+    """
+    return function._run_through_graph(
+        inputs, operation_fn=lambda layer: functional.operation_fn(layer, training=training)
+    )
+
+
 def infers_shapes() -> bool:
     """Tells whether Keras only infers shapes now; variables then take no values."""
     return bool(in_stateless_scope())

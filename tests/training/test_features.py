@@ -53,7 +53,17 @@ def nested():
     return MultiTaskModel(inputs, heads([features] * 3))
 
 
-MODELS = [network, experts, several, nested]
+def behaving_differently():
+    """Layers that do something else in training, in the trunk and in a head."""
+    inputs = keras.Input((8,), name="x")
+    hidden = keras.layers.GaussianNoise(0.5, seed=1)(keras.layers.Dense(6, name="first")(inputs))
+    hidden = keras.layers.Dropout(0.5, seed=2)(keras.layers.Dense(6, name="second")(hidden))
+    hidden = keras.layers.BatchNormalization(name="norm")(hidden)
+    dropped = keras.layers.Dropout(0.5, seed=3)(hidden)
+    return MultiTaskModel(inputs, heads([hidden, dropped, hidden]))
+
+
+MODELS = [network, experts, several, nested, behaving_differently]
 
 
 def seeded(make):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from ..keras_internals import copy_mask, node_of
+from ..keras_internals import copy_mask, node_of, run_graph
 from ..trunks.graph import nodes_before
 
 if TYPE_CHECKING:
@@ -57,18 +57,19 @@ class FeatureCut:
         """Returns a run of the model that is recorded on a tape."""
         return CutRun(self, tape)
 
-    def run(self, inputs: Sequence[Any], run: CutRun) -> Any:
+    def run(self, inputs: Sequence[Any], run: CutRun, training: Any) -> Any:
         """Runs both parts and returns `{task: output}`.
 
         Args:
             inputs: The model's inputs as a flat list of tensors.
             run: Takes the features, and the copies of them that the outputs are made of.
+            training: Whether layers behave as in training.
         """
-        crossing = keras.tree.flatten(self._lower(list(inputs)))
+        crossing = keras.tree.flatten(run_graph(self._lower, list(inputs), training))
         copies = []
         for tensor, is_feature in zip(crossing, self._is_feature, strict=True):
             copies.append(run.copy(tensor) if is_feature else tensor)
-        return self._upper(copies)
+        return run_graph(self._upper, copies, training)
 
 
 class CutRun:
@@ -85,9 +86,9 @@ class CutRun:
         self._cut = cut
         self._tape = tape
 
-    def __call__(self, inputs: Sequence[Any]) -> Any:
+    def __call__(self, inputs: Sequence[Any], training: Any) -> Any:
         """Returns `{task: output}` for the model's inputs as a flat list of tensors."""
-        return self._cut.run(inputs, self)
+        return self._cut.run(inputs, self, training)
 
     def copy(self, feature: tf.Tensor) -> tf.Tensor:
         """Returns a copy of a feature where gradients stop."""

@@ -289,7 +289,7 @@ class MultiTaskModel(keras.Model):
         """
         cut = kwargs.pop("cut", None)
         if cut is not None:
-            return cut(flat_inputs(self, inputs))
+            return cut(flat_inputs(self, inputs), training)
         return super().call(inputs, training=training, mask=mask, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, Any]:
