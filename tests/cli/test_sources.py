@@ -38,6 +38,20 @@ def test_tables(cli, folder, source):
         assert "120 rows" in outcome.out
 
 
+def test_tables_that_are_streamed(cli, folder):
+    for source in ("people.parquet", "parts/*.csv.gz"):
+        outcome = cli("train", source, "--stream", *TARGETS, *QUICK)
+        assert outcome.code == 0, outcome.err
+    facts = [json.loads(path.read_text()) for path in (folder / "runs").glob("*/*/run.json")]
+    assert len({each["data"]["fingerprint"] for each in facts}) == 1
+    run = next((folder / "runs").glob("*/1"))
+    assert "12 rows" in cli("evaluate", run).out
+    described = [
+        cli("describe", "people.parquet", *TARGETS, *more).out for more in ((), ["--stream"])
+    ]
+    assert described[0] == described[1]
+
+
 def test_tfrecord(cli, folder):
     data.write_tfrecord(data.from_parquet("people.parquet", {"income": "auto"}), "records")
     outcome = cli("train", "records", "--epochs", 1, "--no-export", "--quiet", "--units", "8")
@@ -70,6 +84,7 @@ BAD = {
     "one part differs": (("odd/*.csv", "-t", "b"), ["'a'", "odd/2.csv", "'x' in row 2"]),
     "cut records": (("records",), ["train-00000-of-00001.tfrecord", "bytes"]),
     "targets of records": (("records", "-t", "b"), ["'targets'", "records"]),
+    "stream of records": (("records", "--stream"), ["'stream'", "csv and parquet", "records"]),
     "no gzip": (("plain.csv.gz", "-t", "b"), ["plain.csv.gz", "cannot be read"]),
 }
 

@@ -19,6 +19,7 @@ def describe(
     test_file: options.TestFile = None,
     separator: options.Separator = None,
     missing_value: options.MissingValue = None,
+    stream: options.Stream = None,
     figure: Annotated[
         str | None, typer.Option(metavar="FILE.png", help="Draw the labels there.")
     ] = None,
@@ -40,6 +41,7 @@ def describe(
     given.put("data.test_path", test_file)
     given.put("data.separator", None if separator is None else separator.replace("\\t", "\t"))
     given.put("data.missing_values", missing_value)
+    given.put("data.stream", stream)
     _check_pictures(figure, examples)
     start_tensorflow()
     from .. import data, runs

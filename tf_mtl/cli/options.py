@@ -84,6 +84,15 @@ MissingValue = Annotated[
         help="A cell that stands for a missing value, such as '?'; repeatable.",
     ),
 ]
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream",
+        rich_help_panel=_DATA,
+        show_default=False,
+        help="Read CSV and Parquet files in pieces: for tables larger than memory.",
+    ),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(

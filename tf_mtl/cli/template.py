@@ -32,6 +32,7 @@ data:
   # names: [age, income]            # column names of a file that has none
   # missing_values: ["?"]           # cells that stand for a missing value
   # encoding: {{categorical: [postal-code], dates: [born], intervals: 64, max_categories: 1000}}
+  # stream: true                    # read the files in pieces: for tables larger than memory
 
   # For NPZ and TFDS only:
   # inputs: [image]                 # arrays or features to use; all but the targets otherwise

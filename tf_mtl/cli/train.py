@@ -22,6 +22,7 @@ def train(
     test_file: options.TestFile = None,
     separator: options.Separator = None,
     missing_value: options.MissingValue = None,
+    stream: options.Stream = None,
     batch_size: options.BatchSize = None,
     trunk: options.Trunk = None,
     units: options.Units = None,
@@ -68,6 +69,7 @@ def train(
     given.put("data.test_path", test_file)
     given.put("data.separator", None if separator is None else separator.replace("\\t", "\t"))
     given.put("data.missing_values", missing_value)
+    given.put("data.stream", stream)
     given.put("data.batch_size", batch_size)
     given.put_trunk(trunk, units, dropout)
     given.put("loss_weights", _loss_weights(loss_weight))

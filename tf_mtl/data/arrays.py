@@ -10,6 +10,7 @@ import numpy as np
 
 from ..names import check_known, check_task_names
 from .checks import check_inputs, check_label_names, check_rows
+from .column_store import ColumnStore
 from .files import existing_file
 from .labels import Labels, encode_labels
 from .partition import split, split_two
@@ -179,7 +180,9 @@ def split_rows(
 
 
 def take(arrays: Any, rows: np.ndarray) -> Any:
-    """Returns these rows of an array or of each array in a dictionary."""
+    """Returns these rows of an array, of each array in a dictionary, or of a `ColumnStore`."""
+    if isinstance(arrays, ColumnStore):
+        return arrays.take(rows)
     if isinstance(arrays, dict):
         return {name: array[rows] for name, array in arrays.items()}
     return arrays[rows]

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import from_numpy
 from .splits import Splits
-from .table import Table, splits_from_tables
+from .table import FrameTable, splits_from_tables
 from .target_columns import encode_columns, target_columns
 
 
@@ -55,7 +55,7 @@ def from_bunch(bunch: Any, targets: Mapping[str, Any] | None = None, **options: 
     used = {column for task in wanted for column in task.columns}
     # A label that is not asked for is no input either: it would tell the others.
     table = frame.join(labels[[column for column in labels if column in used]])
-    return splits_from_tables(Table(table, "the bundle"), {}, targets, **options)
+    return splits_from_tables(FrameTable(table, "the bundle"), {}, targets, **options)
 
 
 def _columns(bunch: Any) -> Any:

@@ -2,76 +2,46 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ..names import check_known, unknown_name
+from .cells import Cells
 from .encoding import Encoding
 from .frames import row_name
 from .identifiers import identifier, identifiers
 from .target_columns import as_text
 
 DAYS = "_days"
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
-# A column of text with at least this share of numbers is taken for numbers with stray cells.
-_MOSTLY = 0.9
 
 
-def input_kinds(frame: Any, encoding: Encoding, source: str) -> dict[str, str]:
+def input_kinds(
+    columns: Sequence[str], cells: Callable[[str], Cells], encoding: Encoding, source: str
+) -> dict[str, str]:
     """Returns `{column: "number" | "category" | "date"}`.
+
+    Args:
+        columns: The input columns.
+        cells: Returns what is in a column.
+        encoding: Names columns of which the kind is given.
+        source: Name of the table, for errors.
 
     Raises:
         ValueError: For a column whose type cannot be an input, or that is almost numeric.
     """
-    check_known(encoding.categorical, frame.columns, f"categorical column of {source}")
-    check_known(encoding.dates, frame.columns, f"date column of {source}")
+    check_known(encoding.categorical, columns, f"categorical column of {source}")
+    check_known(encoding.dates, columns, f"date column of {source}")
     return {
         column: (
             "category" if column in encoding.categorical
             else "date" if column in encoding.dates
-            else _kind(frame[column], f"Column {column!r} of {source}")
+            else cells(column).kind(f"Column {column!r} of {source}")
         )
-        for column in frame.columns
+        for column in columns
     }  # fmt: skip
-
-
-def _kind(series: Any, what: str) -> str:
-    import pandas as pd
-
-    if series.dtype.kind in "biuf":
-        return "number"
-    if series.dtype.kind == "M" or isinstance(series.dtype, pd.DatetimeTZDtype):
-        return "date"
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        return "category"
-    values = series.dropna()
-    odd = [value for value in values if not isinstance(value, (str, bool, int, float))]
-    if odd or series.dtype.kind not in "OUT":
-        shown = f"{type(odd[0]).__name__} {odd[0]!r}" if odd else f"dtype {series.dtype}"
-        raise ValueError(
-            f"{what} holds {shown}. Inputs are numbers, bools, text, categories or dates: convert "
-            "the column, or leave it out with `ignore`."
-        )
-    values = values.unique()
-    if not any(isinstance(value, str) for value in values):
-        return "number"
-    if all(_ISO_DATE.fullmatch(str(value).strip()) for value in values):
-        return "date"
-    stray = pd.to_numeric(series, errors="coerce").isna() & series.notna()
-    share = 1 - stray.sum() / max(series.notna().sum(), 1)
-    if _MOSTLY <= share < 1:
-        place = int(np.flatnonzero(stray)[0])
-        raise ValueError(
-            f"{what} holds numbers but for {int(stray.sum())} cells, the first of them "
-            f"{series.iloc[place]!r} in {row_name(series.index, place)}. Declare it a missing "
-            f"value (from_csv: missing_values=[{series.iloc[place]!r}]), or list the column in "
-            "`categorical` of the encoding."
-        )
-    return "category"
 
 
 def input_names(kinds: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
@@ -189,10 +159,13 @@ def _days(series: Any, what: str) -> np.ndarray:
 
     try:
         dates = pd.to_datetime(series, format="ISO8601", utc=True)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError):
+        found = pd.to_datetime(series, format="ISO8601", utc=True, errors="coerce")
+        place = int((found.isna().to_numpy() & (as_text(series) != "")).argmax())
         raise ValueError(
-            f"Not every cell of {what} is a date in ISO 8601, such as 2024-12-31 23:59:00: "
-            f"{error}. Convert them with pandas.to_datetime, or leave the column out with `ignore`."
+            f"{series.iloc[place]!r} in {row_name(series.index, place)} of {what} is not a date in "
+            "ISO 8601, such as 2024-12-31 23:59:00. Correct the cell, convert the column with "
+            "pandas.to_datetime, or leave it out with `ignore`."
         ) from None
     days = (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
     return days.to_numpy("float32", na_value=np.nan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from .encoding import as_encoding
 from .files import Files, existing_files, named
 from .frames import join_files
 from .splits import Splits
-from .table import Table, splits_from_tables
+from .streamed_table import StreamedTable
+from .table import FrameTable, Table, splits_from_tables
 
 
 def from_csv(
@@ -23,6 +25,7 @@ def from_csv(
     separator: str = ",",
     names: Sequence[str] | None = None,
     missing_values: Sequence[str] = (),
+    stream: bool = False,
     **options: Any,
 ) -> Splits:
     r"""Makes training, validation and test data of CSV files, and the model's preprocessing.
@@ -40,6 +43,9 @@ def from_csv(
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
         missing_values: Further cells that are missing, such as "?".
+        stream: Whether to read the files in pieces, in every epoch again, for tables larger than
+            memory. The splits are the same as without, and so is all that is learnt from them;
+            training rows are shuffled within a buffer only. See `StreamedTable`.
         **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `ignore` and `encoding`
             of `from_dataframe`.
 
@@ -64,11 +70,15 @@ def from_csv(
         "missing_values": missing_values,
         "text_columns": encoding.categorical,
     }
-    table = Table(read_csv(path, **reading), named(path))
-    apart = {}
-    if test_path is not None:
-        apart["test"] = Table(read_csv(test_path, **reading), named(test_path))
-    return splits_from_tables(table, apart, targets, encoding=encoding, **options)
+
+    def table(files: Files) -> Table:
+        if stream:
+            return StreamedTable(existing_files(files), partial(_pieces, **reading), named(files))
+        return FrameTable(read_csv(files, **reading), named(files))
+
+    main = table(path)
+    apart = {} if test_path is None else {"test": table(test_path)}
+    return splits_from_tables(main, apart, targets, encoding=encoding, **options)
 
 
 def read_csv(
@@ -100,50 +110,52 @@ def read_csv(
             the others in its columns.
     """
     paths = existing_files(path)
-    options: dict[str, Any] = {
-        "sep": separator,
-        "na_values": [missing_values] if isinstance(missing_values, str) else list(missing_values),
-        "skipinitialspace": True,
-        "index_col": False,
-    }
+    reading = (separator, names, missing_values, text_columns)
     if chunk_rows is not None:
-        options["chunksize"] = chunk_rows
-        return _chunks(paths, names, text_columns, options)
+        return (piece for one in paths for piece in _pieces(one, chunk_rows, None, {}, *reading))
     frames = {}
     for one in paths:
         with _readable(one, separator):
-            frames[str(one)] = _open(one, names, text_columns, options)
+            frames[str(one)] = _open(one, *reading)
     return join_files(frames)
 
 
-def _chunks(
-    paths: Sequence[Path],
+def _pieces(
+    path: Path,
+    rows: int,
+    columns: Sequence[str] | None,
+    dtypes: Mapping[str, Any],
+    separator: str,
     names: Sequence[str] | None,
+    missing_values: Sequence[str],
     text_columns: Sequence[str],
-    options: Mapping[str, Any],
 ) -> Iterator[Any]:
-    for path in paths:
-        with _readable(path, options["sep"]):
-            chunks = _open(path, names, text_columns, options)
-        with chunks:
-            while True:
-                with _readable(path, options["sep"]):
-                    chunk = next(chunks, None)
-                if chunk is None:
-                    break
-                yield chunk
+    """Yields tables of so many rows; see `StreamedTable`."""
+    reading = (separator, names, missing_values, text_columns)
+    with _readable(path, separator):
+        pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
+    with pieces:
+        while True:
+            with _readable(path, separator):
+                piece = next(pieces, None)
+            if piece is None:
+                break
+            yield piece
 
 
 def _open(
     path: Path,
+    separator: str,
     names: Sequence[str] | None,
+    missing_values: Sequence[str],
     text_columns: Sequence[str],
-    options: Mapping[str, Any],
+    dtypes: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Any:
     """Returns the table in a file, or pandas' iterator over its parts."""
     import pandas as pd
 
-    first = pd.read_csv(path, sep=options["sep"], header=None, nrows=1, dtype=str,
+    first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str,
                         skipinitialspace=True)  # fmt: skip
     header = [
         f"Unnamed: {place}" if name != name else str(name).strip()  # noqa: PLR0124 - NaN
@@ -159,10 +171,18 @@ def _open(
     # Types that differ between parts of a big file are told from the whole column.
     return pd.read_csv(
         path,
+        sep=separator,
         low_memory=False,
         names=columns,
         header=0 if named else None,
-        dtype={column: str for column in text_columns if column in columns},
+        dtype={
+            # Bools with missing cells are objects, which would be read as text.
+            **{name: dtype for name, dtype in (dtypes or {}).items() if dtype != "object"},
+            **{column: str for column in text_columns if column in columns},
+        },
+        na_values=[missing_values] if isinstance(missing_values, str) else list(missing_values),
+        skipinitialspace=True,
+        index_col=False,
         **options,
     )
 

@@ -81,7 +81,7 @@ def encode_inputs(
     """Returns `{name: keras.Input}` and the features that the preprocessing makes of them.
 
     Args:
-        x: Training rows, `{name: [rows, 1]}`.
+        x: Training rows, `{name: [rows, 1]}`; each column is taken once and not kept.
         kinds: `{name: "number" | "category" | "date"}`.
         columns: `{name: column}`, for messages.
         encoding: How.
@@ -115,14 +115,15 @@ def _number_features(
     names = [name for name, kind in kinds.items() if kind != "category"]
     if not names:
         return []
-    table = np.concatenate([x[name] for name in names], axis=1)
-    missing = np.isnan(table)
-    counts = (~missing).sum(axis=0)
-    means = np.where(missing, 0.0, table.astype("float64")).sum(axis=0) / np.maximum(counts, 1)
-    # A mark that never changes in training would be random afterwards.
-    marked = [place for place, count in enumerate(counts) if 0 < count < len(table)]
-    intervals = interval_count(len(table), len(names), intervals)
-    edges = [learn_edges(column[~np.isnan(column)], intervals) for column in table.T]
+    means, edges, marked = [], [], []
+    for place, name in enumerate(names):
+        column = x[name]
+        values = column[~np.isnan(column)]
+        means.append(float(values.mean(dtype="float64")) if len(values) else 0.0)
+        edges.append(learn_edges(values, interval_count(len(column), len(names), intervals)))
+        # A mark that never changes in training would be random afterwards.
+        if 0 < len(values) < len(column):
+            marked.append(place)
     edges += [[0.0, 1.0]] * len(marked)
     if not any(len(column) > 1 for column in edges):
         return []
@@ -175,7 +176,11 @@ def learn_edges(values: np.ndarray, intervals: int) -> list[float]:
 
 def learn_vocabulary(values: np.ndarray, size: int, column: str) -> list[str]:
     """Returns the categories of a column, the most frequent first; "" stands for missing."""
-    texts, counts = np.unique(values.astype(str), return_counts=True)
+    import pandas as pd
+
+    codes, found = pd.factorize(values.reshape(-1))
+    order = np.argsort(found.astype(str), kind="stable")
+    texts, counts = found[order], np.bincount(codes, minlength=len(found))[order]
     if len(texts) > size:
         # Values seen once teach nothing, and as "unknown" they show what unknown ones are like.
         texts, counts = texts[counts > 1], counts[counts > 1]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 _FILE_AND_ROW = ["file of the row", "row in the file"]
+Contents = dict[str, tuple[str, str]]
 
 
 def as_frame(table: Any, source: str = "the table") -> Any:
@@ -76,31 +78,34 @@ def join_files(frames: Mapping[str, Any]) -> Any:
     first, reference = next(iter(frames.items()))
     if len(frames) == 1:
         return reference
-    seen: dict[str, tuple[str, str]] = {}
+    seen: Contents = {}
     for file, frame in frames.items():
-        _check_columns(frame, reference, file, first)
+        check_columns(frame.columns, reference.columns, file, first)
         for column in frame.columns:
-            content = _content(frame[column])
-            known, where = seen.setdefault(column, (content, file)) if content else (content, "")
-            if content != known:
-                raise ValueError(
-                    f"Column {column!r} holds {content} in {file} ({_odd(frame[column], content)}),"
-                    f" but {known} in {where}. Correct the file, or declare the cell a missing "
-                    "value; a column of codes is kept as text by `categorical` of the encoding."
-                )
+            content = content_of(frame[column])
+            odd = partial(odd_cell, frame[column], content)
+            check_content(column, content, file, odd, seen)
     ordered = {file: frame[list(reference.columns)] for file, frame in frames.items()}
     filled = {file: frame for file, frame in ordered.items() if len(frame)}
     return pd.concat(filled or ordered, names=_FILE_AND_ROW)
 
 
-def with_rows_of(file: object, frame: Any) -> Any:
-    """Returns a table whose index knows its file and its rows, also when they are rearranged."""
+def with_rows_of(file: object, frame: Any, first_row: int = 0) -> Any:
+    """Returns a table whose index knows its file and its rows, also when they are rearranged.
+
+    Args:
+        file: Name of the file; None for a table that names its only file itself.
+        frame: The table, or a piece of it.
+        first_row: Number of its first row in the file, counted from 0.
+    """
     import pandas as pd
 
     if list(frame.index.names) == _FILE_AND_ROW:
         return frame
-    index = pd.MultiIndex.from_product([[str(file)], range(len(frame))], names=_FILE_AND_ROW)
-    return frame.set_axis(index)
+    rows = pd.RangeIndex(first_row, first_row + len(frame), name=_FILE_AND_ROW[1])
+    if file is None:
+        return frame.set_axis(rows)
+    return frame.set_axis(pd.MultiIndex.from_product([[str(file)], rows], names=_FILE_AND_ROW))
 
 
 def row_name(index: Any, place: int, first_row: int = 1) -> str:
@@ -108,23 +113,47 @@ def row_name(index: Any, place: int, first_row: int = 1) -> str:
     if index is not None and list(index.names) == _FILE_AND_ROW:
         file, row = index[place]
         return f"row {row + 1} of {file}"
+    if index is not None and index.name == _FILE_AND_ROW[1]:
+        place = int(index[place])
     return f"row {place + first_row}"
 
 
-def _check_columns(frame: Any, reference: Any, file: str, first: str) -> None:
+def check_columns(columns: Any, reference: Any, file: str, first: str) -> None:
+    """Raises `ValueError` unless a file has the columns of the first one."""
     for have, want, message in (
-        (frame, reference, "lacks the column {!r} of {}"),
-        (reference, frame, "has a column {!r}, which {} lacks"),
+        (columns, reference, "lacks the column {!r} of {}"),
+        (reference, columns, "has a column {!r}, which {} lacks"),
     ):
-        lacking = [column for column in want.columns if column not in have.columns]
+        lacking = [column for column in want if column not in have]
         if lacking:
             raise ValueError(
-                f"{file} {message.format(lacking[0], first)}: {file} has {list(frame.columns)}, "
-                f"{first} has {list(reference.columns)}. All files need the same columns."
+                f"{file} {message.format(lacking[0], first)}: {file} has {list(columns)}, "
+                f"{first} has {list(reference)}. All files need the same columns."
             )
 
 
-def _content(series: Any) -> str:
+def check_content(
+    column: str, content: str, file: str, odd: Callable[[], str], seen: Contents
+) -> None:
+    """Raises `ValueError` unless a column holds in a file what it holds in those before.
+
+    Args:
+        column: Its name.
+        content: What it holds, as `content_of` calls it.
+        file: In which file.
+        odd: Returns a cell that makes it that, and its row, for the error.
+        seen: `{column: (content, file)}` of the files before; the first one is added.
+    """
+    known, where = seen.setdefault(column, (content, file)) if content else (content, "")
+    if content != known:
+        raise ValueError(
+            f"Column {column!r} holds {content} in {file} ({odd()}), but {known} in {where}. "
+            "Correct the file, or declare the cell a missing value; a column of codes is kept as "
+            "text by `categorical` of the encoding."
+        )
+
+
+def content_of(series: Any) -> str:
     """Returns "numbers", "dates", "true and false" or "text"; "" where every cell is missing."""
     import pandas as pd
 
@@ -132,7 +161,7 @@ def _content(series: Any) -> str:
     if not series.notna().any():
         return ""
     if kind == "categorical":
-        return _content(series.cat.categories.to_series())
+        return content_of(series.cat.categories.to_series())
     if kind.startswith(("integer", "floating", "mixed-integer-float", "decimal")):
         return "numbers"
     if kind.startswith(("date", "timedelta")):
@@ -140,8 +169,8 @@ def _content(series: Any) -> str:
     return "true and false" if kind == "boolean" else "text"
 
 
-def _odd(series: Any, content: str) -> str:
-    """Shows a cell that makes the column what it is."""
+def odd_cell(series: Any, content: str) -> str:
+    """Shows a cell that makes the column what it is, and its row in the file."""
     import pandas as pd
 
     present = series.notna().to_numpy()
@@ -149,4 +178,4 @@ def _odd(series: Any, content: str) -> str:
         not_numbers = present & pd.to_numeric(series, errors="coerce").isna().to_numpy()
         present = not_numbers if not_numbers.any() else present
     place = int(present.argmax())
-    return f"{series.iloc[place]!r} in row {place + 1}"
+    return f"{series.iloc[place]!r} in {row_name(series.index, place).partition(' of ')[0]}"

@@ -12,7 +12,7 @@ from ..names import check_known
 from .arrays import PARTS
 from .frames import as_frame
 from .splits import Splits
-from .table import Table, splits_from_tables
+from .table import FrameTable, splits_from_tables
 from .target_columns import target_columns
 from .targets import Target
 
@@ -105,7 +105,7 @@ def _parts(dataset: Any, splits: Mapping[str, str] | None) -> dict[str, Any]:
     return {part: dataset[name] for part, name in splits.items()}
 
 
-def _table(dataset: Any, part: str) -> Table:
+def _table(dataset: Any, part: str) -> FrameTable:
     source = f"the split {part!r}"
     frame = as_frame(dataset, source)
     for column, feature in dataset.features.items():
@@ -114,7 +114,7 @@ def _table(dataset: Any, part: str) -> Table:
             # A test split without labels has -1, which is the place of the last "".
             codes = frame[column].fillna(-1).to_numpy(int)
             frame[column] = np.array([*names, ""], object)[codes]
-    return Table(frame, source)
+    return FrameTable(frame, source)
 
 
 def _told(targets: Mapping[str, Any], dataset: Any) -> dict[str, Any]:

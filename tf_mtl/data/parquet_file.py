@@ -9,11 +9,17 @@ from typing import Any
 from .files import Files, existing_files, named
 from .frames import arrow_frame, join_files
 from .splits import Splits
-from .table import Table, splits_from_tables
+from .streamed_table import StreamedTable
+from .table import FrameTable, Table, splits_from_tables
 
 
 def from_parquet(
-    path: Files, targets: Mapping[str, Any], *, test_path: Files | None = None, **options: Any
+    path: Files,
+    targets: Mapping[str, Any],
+    *,
+    test_path: Files | None = None,
+    stream: bool = False,
+    **options: Any,
 ) -> Splits:
     """Makes training, validation and test data of Parquet files, and the model's preprocessing.
 
@@ -23,6 +29,8 @@ def from_parquet(
         targets: Which columns are labels of what kind; see `from_dataframe`.
         test_path: File or files with the test rows in the same columns, if the source keeps them
             apart.
+        stream: Whether to read the files in pieces, in every epoch again, for tables larger than
+            memory; as for `from_csv`.
         **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `ignore` and `encoding`
             of `from_dataframe`.
 
@@ -38,10 +46,15 @@ def from_parquet(
     ...     from_parquet(f"{folder}/people.parquet", {"income": "binary"}).sizes
     {'train': 32, 'valid': 4, 'test': 4}
     """
-    apart = {}
-    if test_path is not None:
-        apart["test"] = Table(read_parquet(test_path), named(test_path))
-    return splits_from_tables(Table(read_parquet(path), named(path)), apart, targets, **options)
+
+    def table(files: Files) -> Table:
+        if stream:
+            return StreamedTable(existing_files(files), _pieces, named(files))
+        return FrameTable(read_parquet(files), named(files))
+
+    main = table(path)
+    apart = {} if test_path is None else {"test": table(test_path)}
+    return splits_from_tables(main, apart, targets, **options)
 
 
 def read_parquet(path: Files, chunk_rows: int | None = None) -> Any:
@@ -60,25 +73,26 @@ def read_parquet(path: Files, chunk_rows: int | None = None) -> Any:
     """
     paths = existing_files(path)
     if chunk_rows is not None:
-        return _chunks(paths, chunk_rows)
-    return join_files({str(one): next(_read(one, None)) for one in paths})
+        return (piece for one in paths for piece in _pieces(one, chunk_rows))
+    return join_files({str(one): next(_pieces(one, None)) for one in paths})
 
 
-def _chunks(paths: Sequence[Path], chunk_rows: int) -> Iterator[Any]:
-    for path in paths:
-        yield from _read(path, chunk_rows)
-
-
-def _read(path: Path, chunk_rows: int | None) -> Iterator[Any]:
+def _pieces(
+    path: Path,
+    rows: int | None,
+    columns: Sequence[str] | None = None,
+    dtypes: Mapping[str, Any] | None = None,
+) -> Iterator[Any]:
+    """Yields tables of so many rows, or the whole; see `StreamedTable`. The file has the dtypes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            if chunk_rows is None:
+            if rows is None:
                 yield arrow_frame(file.read())
                 return
-            for batch in file.iter_batches(chunk_rows):
+            for batch in file.iter_batches(rows, columns=columns):
                 yield arrow_frame(pa.Table.from_batches([batch]))
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,8 +15,9 @@ import tensorflow as tf
 from .epoch_order import EpochOrder
 from .targets import Target
 
-Arrays = np.ndarray | dict[str, np.ndarray]
+Arrays = np.ndarray | Mapping[str, np.ndarray]
 Rows = Mapping[str, np.ndarray]
+Batched = Callable[[str, EpochOrder | None], tf.data.Dataset]
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,9 @@ def build_splits(
     seed: int,
     network: tuple[Any, Any] | None = None,
     columns: Mapping[str, str] | None = None,
+    batched: Batched | None = None,
 ) -> Splits:
-    """Makes `Splits` of arrays in memory.
+    """Makes `Splits` of arrays.
 
     Args:
         parts: `{"train" | "valid" | "test": (x, {task: y})}`.
@@ -87,15 +90,18 @@ def build_splits(
         seed: order of the training rows.
         network: inputs and features; None makes plain inputs of the arrays' shapes.
         columns: `{input name: column name}`.
+        batched: makes the data set of a part where the arrays do not stay in memory; it is called
+            with the name of the part and, for training rows, their order.
     """
     check_batch_size(batch_size)
     if network is None:
         inputs = plain_inputs(parts["train"][0])
         network = (inputs, inputs)
     order = EpochOrder(seed)
+    if batched is None:
+        batched = lambda part, order: batches(*parts[part], batch_size, order)  # noqa: E731
     return Splits(
-        **{name: batches(x, y, batch_size, order if name == "train" else None)
-           for name, (x, y) in parts.items()},
+        **{part: batched(part, order if part == "train" else None) for part in parts},
         inputs=network[0],
         features=network[1],
         targets=with_statistics(targets, parts["train"][1]),
@@ -103,7 +109,7 @@ def build_splits(
         fingerprint=fingerprint(parts, rows),
         columns=dict(columns or {}),
         order=order,
-    )  # fmt: skip
+    )
 
 
 def batches(
@@ -124,7 +130,7 @@ def batches(
 
 def plain_inputs(x: Arrays, name: str = "input") -> Any:
     """Returns a `keras.Input` for an array, or `{name: keras.Input}` for a dictionary."""
-    if isinstance(x, dict):
+    if isinstance(x, Mapping):
         return {key: plain_inputs(value, key) for key, value in x.items()}
     dtype = "string" if x.dtype.kind in "OUS" else x.dtype.name
     return keras.Input(x.shape[1:], name=name, dtype=dtype)
@@ -159,11 +165,15 @@ def fingerprint(parts: Mapping[str, tuple[Arrays, Mapping[str, np.ndarray]]], ro
     digest = hashlib.sha256()
     for part in sorted(parts):
         x, y = parts[part]
-        named = {f"x/{key}": value for key, value in x.items()} if isinstance(x, dict) else {"x": x}
-        named |= {f"y/{key}": value for key, value in y.items()}
-        named["rows"] = np.asarray(rows[part], "int64")
+        # Of a table that is not in memory one column is read at a time.
+        named = {"rows": partial(np.asarray, rows[part], "int64")}
+        named |= {f"y/{key}": partial(y.__getitem__, key) for key in y}
+        if isinstance(x, Mapping):
+            named |= {f"x/{key}": partial(x.__getitem__, key) for key in x}
+        else:
+            named["x"] = partial(np.asarray, x)
         for name in sorted(named):
-            array = named[name]
+            array = named[name]()
             digest.update(f"{part}/{name}/{array.shape}/{array.dtype.kind}".encode())
             if array.dtype.kind in "OUS":
                 for text in array.reshape(-1):

@@ -1,28 +1,98 @@
-"""A table in memory → `Splits`, with preprocessing that becomes part of the model."""
+"""A table → `Splits`, with preprocessing that becomes part of the model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 from ..names import check_known, nearest
 from .arrays import PARTS, split_rows, take
+from .cells import Cells
 from .columns import input_arrays, input_kinds, input_names
 from .encoding import Encoding, as_encoding, encode_inputs
+from .epoch_order import EpochOrder
 from .frames import as_frame
-from .splits import Splits, build_splits
+from .splits import Splits, batches, build_splits
 from .target_columns import encode_columns, target_columns
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table, as `as_frame` takes it, and its name for errors."""
+class Table(Protocol):
+    """A table that is split and encoded: one in memory, or files that are read in pieces."""
 
-    frame: Any
     source: str
+    columns: list[str]
+    rows: int
+
+    def kinds(self, columns: Sequence[str], encoding: Encoding) -> dict[str, str]:
+        """Returns the kinds of input columns, as `input_kinds` does."""
+        ...
+
+    def read(
+        self, inputs: Mapping[str, str], kinds: Mapping[str, str], others: Sequence[str]
+    ) -> tuple[Mapping[str, np.ndarray], Any]:
+        """Returns the inputs, as `input_arrays` does, and a frame that has the other columns."""
+        ...
+
+    def batches(
+        self,
+        part: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]],
+        rows: np.ndarray,
+        batch_size: int,
+        order: EpochOrder | None,
+    ) -> tf.data.Dataset:
+        """Returns batches of a part `(x, {task: y})`, of which these are the rows."""
+        ...
+
+
+class FrameTable:
+    """A table in memory, as `as_frame` takes it, and its name for errors."""
+
+    def __init__(self, frame: Any, source: str) -> None:
+        self.frame = as_frame(frame, source).rename(columns=str)
+        self.source = source
+        self.columns = list(self.frame.columns)
+        self.rows = len(self.frame)
+        check_table(self)
+
+    def kinds(self, columns: Sequence[str], encoding: Encoding) -> dict[str, str]:
+        """Returns the kinds of input columns."""
+
+        def cells(column: str) -> Cells:
+            found = Cells()
+            found.add(self.frame[column])
+            return found
+
+        return input_kinds(columns, cells, encoding, self.source)
+
+    def read(
+        self, inputs: Mapping[str, str], kinds: Mapping[str, str], others: Sequence[str]
+    ) -> tuple[Mapping[str, np.ndarray], Any]:
+        """Returns the inputs as arrays, and the frame."""
+        return input_arrays(self.frame, inputs, kinds, self.source), self.frame
+
+    def batches(
+        self,
+        part: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]],
+        rows: np.ndarray,
+        batch_size: int,
+        order: EpochOrder | None,
+    ) -> tf.data.Dataset:
+        """Returns batches of arrays in memory."""
+        return batches(*part, batch_size, order)
+
+
+def check_table(table: Table) -> None:
+    """Raises `ValueError` for two columns of one name, and without rows."""
+    twice = [column for column in table.columns if table.columns.count(column) > 1]
+    if twice:
+        raise ValueError(
+            f"{table.source} has two columns called {twice[0]!r}. Rename or drop one of them."
+        )
+    if not table.rows:
+        raise ValueError(f"{table.source} is empty: it has columns but no rows.")
 
 
 def from_dataframe(
@@ -79,8 +149,8 @@ def from_dataframe(
     (['age', 'job'], ('wed', 'single'))
     """
     return splits_from_tables(
-        Table(frame, "the table"),
-        {} if test is None else {"test": Table(test, "the test table")},
+        FrameTable(frame, "the table"),
+        {} if test is None else {"test": FrameTable(test, "the test table")},
         targets,
         batch_size=batch_size,
         seed=seed,
@@ -119,70 +189,76 @@ def splits_from_tables(
         ignore: Columns to leave out.
         encoding: How columns become features.
     """
-    frame = _checked(table)
     encoding = as_encoding(encoding)
-    tasks = target_columns(targets, list(frame.columns))
+    tasks = target_columns(targets, table.columns)
     ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
-    check_known(ignore, frame.columns, f"column to ignore in {table.source}")
-    check_known([] if groups is None else [groups], frame.columns, f"column of {table.source}")
-    removed = {*ignore, groups, *(column for task in tasks for column in task.columns)}
-    kept = [column for column in frame.columns if column not in removed]
+    check_known(ignore, table.columns, f"column to ignore in {table.source}")
+    check_known([] if groups is None else [groups], table.columns, f"column of {table.source}")
+    labelled = list(dict.fromkeys(column for task in tasks for column in task.columns))
+    removed = {*ignore, groups, *labelled}
+    kept = [column for column in table.columns if column not in removed]
     if not kept:
         raise ValueError(f"{table.source} has no input column left beside targets and `ignore`.")
+    for other in apart.values():
+        _check_same_columns([*kept, *labelled], other)
 
+    kinds = table.kinds(kept, encoding)
+    columns = input_names(kinds, [task.task for task in tasks])
+    x, frame = table.read(columns, kinds, [*labelled, *([] if groups is None else [groups])])
     encoded = {task.task: encode_columns(task, frame, table.source) for task in tasks}
-    kinds = input_kinds(frame[kept], encoding, table.source)
-    columns = input_names(kinds, list(encoded))
     found = {task: target for task, (_, target) in encoded.items()}
     labels = {task: values for task, (values, _) in encoded.items()}
-    whole = (input_arrays(frame, columns, kinds, table.source), labels)
     rows = split_rows(
         labels,
         found,
         fractions=fractions,
         seed=seed,
         stratify=stratify,
-        groups=None if groups is None else frame[groups].astype(str).to_numpy(),
+        groups=None if groups is None else _group_numbers(frame[groups]),
         apart=apart,
     )
-    sources = dict.fromkeys(PARTS, whole)
+    tables = dict.fromkeys(PARTS, table)
+    whole = dict.fromkeys(PARTS, (x, labels))
     for part, other in apart.items():
-        one = _checked(other)
-        _check_same_columns([*kept, *(c for task in tasks for c in task.columns)], one, other)
+        x, frame = other.read(columns, kinds, labelled)
         labels = {
-            task.task: encode_columns(task, one, other.source, found[task.task])[0]
+            task.task: encode_columns(task, frame, other.source, found[task.task])[0]
             for task in tasks
         }
-        sources[part] = (input_arrays(one, columns, kinds, other.source), labels)
-        rows[part] = np.arange(len(one))
-    parts = {part: (take(x, rows[part]), take(y, rows[part])) for part, (x, y) in sources.items()}
+        tables[part], whole[part], rows[part] = other, (x, labels), np.arange(other.rows)
+    parts = {part: (take(x, rows[part]), take(y, rows[part])) for part, (x, y) in whole.items()}
     network = encode_inputs(
         parts["train"][0], {n: kinds[column] for n, column in columns.items()}, columns, encoding
     )
     return build_splits(
-        parts, found, rows, batch_size=batch_size, seed=seed, network=network, columns=columns
+        parts,
+        found,
+        rows,
+        batch_size=batch_size,
+        seed=seed,
+        network=network,
+        columns=columns,
+        batched=lambda part, order: tables[part].batches(
+            parts[part], rows[part], batch_size, order
+        ),
     )
 
 
-def _checked(table: Table) -> Any:
-    frame = as_frame(table.frame, table.source)
-    frame = frame.rename(columns=str)
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise ValueError(
-            f"{table.source} has two columns called {twice[0]!r}. Rename or drop one of them."
-        )
-    if not len(frame):
-        raise ValueError(f"{table.source} is empty: it has columns but no rows.")
-    return frame
+def _group_numbers(series: Any) -> np.ndarray:
+    """Returns the number of each row's group, in alphabetical order; -1 where it is missing."""
+    import pandas as pd
+
+    codes, found = pd.factorize(series)
+    numbers = np.unique(np.asarray(found.astype(str), str), return_inverse=True)[1]
+    return np.append(numbers, -1)[codes]
 
 
-def _check_same_columns(needed: Sequence[str], frame: Any, test: Table) -> None:
-    lacking = [column for column in needed if column not in frame.columns]
+def _check_same_columns(needed: Sequence[str], table: Table) -> None:
+    lacking = [column for column in needed if column not in table.columns]
     if lacking:
-        guess = nearest(lacking[0], [str(c) for c in frame.columns if c not in needed])
+        guess = nearest(lacking[0], [column for column in table.columns if column not in needed])
         hint = f" Is {guess!r} the same column? Rename it." if guess else ""
         raise ValueError(
-            f"{test.source} lacks the columns {lacking} of the training rows. It has "
-            f"{list(frame.columns)}.{hint}"
+            f"{table.source} lacks the columns {lacking} of the training rows. It has "
+            f"{table.columns}.{hint}"
         )

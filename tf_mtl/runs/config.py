@@ -38,6 +38,7 @@ class DataConfig(Section):
     names: list[str] | None = None
     missing_values: list[str] | None = None
     encoding: dict[str, Any] | None = None
+    stream: bool | None = None
     inputs: list[str] | None = None
     splits: dict[str, str] | None = None
     data_dir: str | None = None

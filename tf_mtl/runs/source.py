@@ -22,10 +22,10 @@ _OPTIONS = {
     "embedded": ("fractions",),
     "csv": (
         "targets", "fractions", "stratify", "ignore", "groups", "test_path", "separator", "names",
-        "missing_values", "encoding",
+        "missing_values", "encoding", "stream",
     ),
     "parquet": (
-        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "encoding",
+        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "encoding", "stream",
     ),
     "npz": ("targets", "fractions", "stratify", "inputs"),
     "tfds": ("targets", "inputs", "splits", "data_dir"),

@@ -1,0 +1,132 @@
+"""What the cells of a column are, told piece by piece: its content, its dtype and its kind."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .frames import content_of, row_name
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+# A column of text with at least this share of numbers is taken for numbers with stray cells.
+_MOSTLY = 0.9
+
+
+class Cells:
+    """The cells of one column, of which no more is kept than tells its kind.
+
+    A table in memory is one piece. Of a table that is read in pieces, pandas chooses the dtype of a
+    column for each piece; `dtype` is what it would have chosen for the whole.
+
+    >>> import pandas
+    >>> cells = Cells()
+    >>> for piece in ([1, 2], [3.5, None], ["old"]):
+    ...     _ = cells.add(pandas.Series(piece))
+    >>> cells.content, cells.dtype() is str
+    ('text', True)
+    """
+
+    def __init__(self) -> None:
+        self._contents: set[str] = set()
+        self._samples: dict[str, Any] = {}
+        self._typed: set[str] = set()
+        self._has_text = False
+        self._only_dates = True
+        self._present = 0
+        self._stray = 0
+        self._first_stray = ("", "")
+        self._refused = ""
+
+    def add(self, series: Any) -> str:
+        """Takes note of the next rows of the column, and returns their content."""
+        import pandas as pd
+
+        content = content_of(series)
+        if content:
+            self._contents.add(content)
+        self._samples.setdefault(str(series.dtype), series.iloc[:1])
+        if series.dtype.kind == "M" or isinstance(series.dtype, pd.DatetimeTZDtype):
+            self._typed.add("date")
+        elif isinstance(series.dtype, pd.CategoricalDtype):
+            self._typed.add("category")
+        elif series.dtype.kind in "biuf":
+            self._count(series, series.notna() if series.dtype.kind == "b" else None)
+        else:
+            self._add_objects(series)
+        return content
+
+    @property
+    def content(self) -> str:
+        """What `content_of` says of all cells: whatever is mixed is text."""
+        return "text" if len(self._contents) > 1 else next(iter(self._contents), "")
+
+    def dtype(self) -> Any:
+        """Returns the dtype of the whole column: `str` for text, None for dates and categories."""
+        import pandas as pd
+
+        if self._typed:
+            return None
+        if self.content == "text":
+            return str
+        samples = list(self._samples.values())
+        return samples[0].dtype if len(samples) == 1 else pd.concat(samples).dtype
+
+    def kind(self, what: str) -> str:
+        """Returns "number", "category" or "date".
+
+        Args:
+            what: The column, for errors.
+
+        Raises:
+            ValueError: If the cells cannot be an input, or are almost but not all numbers.
+        """
+        if self._refused:
+            raise ValueError(
+                f"{what} holds {self._refused}. Inputs are numbers, bools, text, categories or "
+                "dates: convert the column, or leave it out with `ignore`."
+            )
+        if self._typed:
+            return "category" if "category" in self._typed else "date"
+        if not self._has_text and len(self._contents) < 2:
+            return "number"
+        if self._only_dates:
+            return "date"
+        if _MOSTLY <= 1 - self._stray / max(self._present, 1) < 1:
+            cell, row = self._first_stray
+            raise ValueError(
+                f"{what} holds numbers but for {self._stray} cells, the first of them {cell} in "
+                f"{row}. Declare it a missing value (from_csv: missing_values=[{cell}]), or list "
+                "the column in `categorical` of the encoding."
+            )
+        return "category"
+
+    def _add_objects(self, series: Any) -> None:
+        import pandas as pd
+
+        values = series.dropna()
+        if not isinstance(series.dtype, pd.StringDtype):
+            known = (str, bool, int, float)
+            odd = next((value for value in values if not isinstance(value, known)), None)
+            if odd is not None or series.dtype.kind not in "OUT":
+                shown = f"dtype {series.dtype}" if odd is None else f"{type(odd).__name__} {odd!r}"
+                self._refused = self._refused or shown
+                return
+        different = pd.Series(values.unique(), dtype=object)
+        self._has_text |= any(isinstance(value, str) for value in different)
+        stray = different[pd.to_numeric(different, errors="coerce").isna()]
+        self._only_dates = self._only_dates and all(
+            _ISO_DATE.fullmatch(str(value).strip()) for value in different
+        )
+        self._count(series, series.isin(stray) if len(stray) else None, dates=True)
+
+    def _count(self, series: Any, stray: Any, dates: bool = False) -> None:
+        """Counts cells, and those that are no number in text."""
+        present = int(series.notna().sum())
+        self._present += present
+        self._only_dates = self._only_dates and (dates or not present)
+        if stray is None or not stray.any():
+            return
+        self._stray += int(stray.sum())
+        if not any(self._first_stray):
+            place = int(stray.to_numpy().argmax())
+            self._first_stray = (repr(series.iloc[place]), row_name(series.index, place))
