@@ -1,5 +1,6 @@
 """A table that is read in pieces gives what it gives in memory; a mistake names the same cell."""
 
+import tracemalloc
 import warnings
 
 import keras
@@ -131,8 +132,9 @@ def test_own_test_file(source, tmp_path):
     assert streamed.sizes["test"] == 100
 
 
-def test_description_and_training(source):
-    whole, streamed = both(source, ignore=["row"])
+def test_description_and_training(tmp_path):
+    people().to_csv(tmp_path / "a.csv", index=False)
+    whole, streamed = both((data.from_csv, tmp_path / "a.csv"), ignore=["row"])
     pd.testing.assert_frame_equal(data.describe(whole).table, data.describe(streamed).table)
     data.show(streamed, examples=4)
     heads = {
@@ -165,7 +167,46 @@ def test_records_of_a_stream(tmp_path):
     assert again.fingerprint == splits.fingerprint
 
 
-def test_replicas_share_the_batch(tmp_path):
+def test_a_mixture_of_streams(tmp_path):
+    people().to_csv(tmp_path / "a.csv", index=False)
+    parts = [
+        data.from_csv(tmp_path / "a.csv", {task: "auto"}, ignore=[other], stream=True)
+        for task, other in (("rich", "size"), ("size", "rich"))
+    ]
+    mixed = data.mix({"rich": parts[0], "size": parts[1]}, batch=16, seed=1)
+    y = [y for _, y in mixed]
+    expected = [rows(part.train) for part in parts]
+    assert (
+        sum(int((each["rich"] >= 0).numpy().sum()) for each in y)
+        == (expected[0]["rich"] >= 0).sum()
+    )
+    assert sum(int(np.isfinite(each["size"]).sum()) for each in y) == (
+        np.isfinite(expected[1]["size"]).sum()
+    )
+
+
+def test_memory_does_not_hold_the_inputs(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    rows, columns = 40_000, 60
+    monkeypatch.setattr(streamed_table, "_CELLS_IN_A_PIECE", rows * columns // 20)
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, columns)).astype("float32"))
+    frame.rename(columns="n{}".format).assign(y=np.arange(rows) % 2).to_parquet(
+        tmp_path / "a.parquet", row_group_size=1000
+    )
+    peaks = []
+    for stream in (False, True):
+        tracemalloc.start()
+        splits = data.from_parquet(
+            tmp_path / "a.parquet", {"y": "binary"}, stratify=None, stream=stream
+        )
+        splits.train.reduce(0, lambda batches, _: batches + 1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    inputs = 4 * rows * columns
+    assert peaks[1] < inputs < 2 * inputs < peaks[0], peaks
+
+
+def test_a_strategy_distributes_the_batches(tmp_path):
     people().to_parquet(tmp_path / "a.parquet")
     splits = data.from_parquet(tmp_path / "a.parquet", TARGETS, stream=True, batch_size=64)
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])

@@ -88,7 +88,8 @@ def _pieces(
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        # By default pyarrow holds all of a file that is read piece by piece.
+        with pq.ParquetFile(path, pre_buffer=rows is None) as file:
             if rows is None:
                 yield arrow_frame(file.read())
                 return

@@ -36,13 +36,13 @@ def shuffled_pieces(
                 held, waiting = _joined(waiting), []
             continue
         drawn = random.choice(len(held[0]), len(piece[0]), replace=False)
-        yield [array[drawn] for array in held]
+        yield [array.take(drawn, axis=0) for array in held]
         for array, new in zip(held, piece, strict=True):
             array[drawn] = new
     held = held or _joined(waiting)
     if held:
         order = random.permutation(len(held[0]))
-        yield [array[order] for array in held]
+        yield [array.take(order, axis=0) for array in held]
 
 
 def _joined(pieces: list[Piece]) -> Piece:

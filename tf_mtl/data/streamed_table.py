@@ -140,9 +140,9 @@ class StreamedTable:
             return (tf.nest.pack_sequence_as(signature, arrays) for arrays in shuffled)
 
         def epoch(seeds: tf.Tensor) -> tf.data.Dataset:
-            return tf.data.Dataset.from_generator(
-                pieces, output_signature=signature, args=(seeds,)
-            ).rebatch(batch_size)
+            read = tf.data.Dataset.from_generator(pieces, output_signature=signature, args=(seeds,))
+            # The next piece is read while one is cut into batches.
+            return read.prefetch(1).rebatch(batch_size)
 
         if order is None:
             in_files = epoch(tf.zeros((0,), tf.int64))

@@ -208,13 +208,15 @@ def splits_from_tables(
     encoded = {task.task: encode_columns(task, frame, table.source) for task in tasks}
     found = {task: target for task, (_, target) in encoded.items()}
     labels = {task: values for task, (values, _) in encoded.items()}
+    group_numbers = None if groups is None else _group_numbers(frame[groups])
+    del frame, encoded  # to split takes the most memory of all, where inputs are not held
     rows = split_rows(
         labels,
         found,
         fractions=fractions,
         seed=seed,
         stratify=stratify,
-        groups=None if groups is None else _group_numbers(frame[groups]),
+        groups=group_numbers,
         apart=apart,
     )
     tables = dict.fromkeys(PARTS, table)
