@@ -530,3 +530,64 @@ TRUNKS = [
         shape=(4, 4, 1),
     ),
 ]
+
+
+class BodyRow(NamedTuple):
+    """A row of `BODIES`.
+
+    Attributes:
+        cls: the class.
+        make: makes a fresh body; small, for inputs of `shape`.
+        shape: shape of an input without the batch, or `{name: shape}`.
+        dtype: type of the input.
+    """
+
+    cls: type[trunks.Body]
+    make: Callable[[], trunks.Body]
+    shape: Any
+    dtype: str = "float32"
+
+
+TEXTS = ["turn on the light", "play a song"]
+
+BODIES = [
+    BodyRow(trunks.MLP, lambda: trunks.MLP([4]), (3, 2)),
+    BodyRow(trunks.MLP, lambda: trunks.MLP([4], "tanh", dropout=0.1, normalization=True), (3,)),
+    BodyRow(trunks.CNN, lambda: trunks.CNN([3, 4], units=[5], dropout=0.1), (8, 8, 1)),
+    BodyRow(trunks.AudioEncoder, lambda: trunks.AudioEncoder(2000, [4, 4], 8, 16), (500,)),
+    *(
+        BodyRow(
+            trunks.TimeDistributed,
+            lambda over_time=over_time: trunks.TimeDistributed(trunks.MLP([4]), over_time, units=4),
+            (5, 3),
+        )
+        for over_time in ("gru", "convolution", "attention")
+    ),
+    *(
+        BodyRow(
+            trunks.MultiInput,
+            lambda fusion=fusion: trunks.MultiInput(
+                {"x": [4], "z": trunks.CNN([2], units=[4])}, fusion, 4, upper=[3]
+            ),
+            {"x": (6,), "z": (4, 4, 1)},
+        )
+        for fusion in ("concatenate", "sum", "gated", "attention")
+    ),
+    *(
+        BodyRow(
+            trunks.TextEncoder,
+            lambda encoder=encoder: trunks.TextEncoder.for_texts(
+                TEXTS, units=[8, 4], encoder=encoder
+            ),
+            (),
+            "string",
+        )
+        for encoder in ("recurrent", "convolution", "transformer")
+    ),
+    BodyRow(
+        trunks.TextEncoder,
+        lambda: trunks.TextEncoder.for_texts(TEXTS, units=[4], causal=True, characters=0),
+        (),
+        "string",
+    ),
+]

@@ -11,10 +11,11 @@ ROWS = 32
 def model_of(row, tasks=("a", "b"), trunk=None, **compiling):
     """Returns a compiled model of a trunk; the same weights at every call."""
     keras.utils.set_random_seed(0)
+    dtype = getattr(row, "dtype", "float32")
     if isinstance(row.shape, dict):
         inputs = {name: keras.Input(shape, name=name) for name, shape in row.shape.items()}
     else:
-        inputs = keras.Input(row.shape, name="x")
+        inputs = keras.Input(row.shape, name="x", dtype=dtype)
     ends = {
         task: heads.BinaryClassification() if i % 2 else heads.Regression()
         for i, task in enumerate(tasks)

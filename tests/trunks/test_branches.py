@@ -72,8 +72,8 @@ def test_dbmtl_follows_the_parents(x):
         "a_tower_dense_0": "a",
         "a_relation_dense_0": "a",
     }
-    names = [f"{task}_tower_activation_0" for task in "abc"]
-    names += ["c_relation_activation_0", "a_relation_activation_0"]
+    names = [f"{task}_tower_dense_0" for task in "abc"]
+    names += ["c_relation_dense_0", "a_relation_dense_0"]
     inside = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
     of_a, of_b, _, relation, found = (np.asarray(each) for each in inside(x))
     kernel, bias = model.get_layer("a_relation_dense_0").get_weights()

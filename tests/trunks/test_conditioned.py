@@ -41,9 +41,9 @@ def test_perturbations_are_their_formulas(x, kind):
     inputs = keras.Input((6,))
     model = model_of(trunks.TaskPerturbed([5, 4], kind, rank=2), inputs)
     end = f"b_{'adapter' if kind == 'low_rank' else kind}"
-    before, after = outputs_of(model, x, "shared_activation_1", end)
+    before, after = outputs_of(model, x, "shared_dense_1", end)
     np.testing.assert_array_equal(before, after)  # at the start it is hard sharing
-    before, after = outputs_of(with_random_weights(model), x, "shared_activation_1", end)
+    before, after = outputs_of(with_random_weights(model), x, "shared_dense_1", end)
     expected = FORMULAS[kind](before, *model.get_layer(end).get_weights())
     np.testing.assert_allclose(after, expected, rtol=1e-5, atol=1e-6)
 

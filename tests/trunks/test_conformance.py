@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.descriptors import TRUNKS
+from tests.descriptors import BODIES, TRUNKS
 from tests.trunks.networks import data_of, model_of, moved, predictions, weights_by_layer
 from tf_mtl import aggregators, export, trunks
 from tf_mtl.training.sharing import shared_variables
@@ -20,6 +20,65 @@ def assert_equal_predictions(first, second, x, atol=1e-6):
     expected = predictions(first, x)
     for task, values in predictions(second, x).items():
         np.testing.assert_allclose(values, expected[task], atol=atol, err_msg=task)
+
+
+def operations_of(model):
+    """Returns the layers and operations of a model, with those of models and frames inside it."""
+    found = []
+    for operation in model.operations:
+        found.append(operation)
+        inner = getattr(operation, "layer", operation)  # of a wrapper, such as EveryFrame
+        if isinstance(inner, keras.Model):
+            found += [each for each in operations_of(inner) if not is_input(each)]
+    return found
+
+
+def is_input(operation):
+    return isinstance(operation, keras.layers.InputLayer)
+
+
+def assert_named(model):
+    """Names given by Keras, such as dense_3, say nothing of what a layer is for."""
+    operations = operations_of(model)
+    assert len({operation.name for operation in operations}) == len(operations)
+    for operation in operations:
+        own = re.sub(r"_\d+$", "", operation.name).replace("_", "")
+        assert own != type(operation).__name__.lower(), operation.name
+
+
+def assert_draws(model, path):
+    """A picture shows every layer, as a file where Graphviz is installed."""
+    graph = keras.utils.model_to_dot(model, show_shapes=True, show_layer_names=True)
+    text = graph.to_string()
+    assert all(operation.name in text for operation in model.operations)
+    if shutil.which("dot"):
+        graph.set("splines", "polyline")  # Graphviz 2.43 aborts on right angles now and then
+        graph.write(path, format="png")
+        assert path.stat().st_size
+
+
+def test_every_public_body_is_described():
+    public = {
+        value
+        for value in vars(trunks).values()
+        if isinstance(value, type) and issubclass(value, trunks.Body)
+    }
+    assert {row.cls for row in BODIES} == public - {trunks.Body}
+
+
+@pytest.mark.parametrize("row", BODIES, ids=lambda row: row.cls.__name__)
+class TestBody:
+    def test_config_comes_back(self, row):
+        body = row.make()
+        restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(body))
+        assert restored.get_config() == body.get_config()
+
+    def test_layers_have_names_of_their_own(self, row):
+        assert_named(model_of(row, trunk=row.make()))
+
+    def test_draws_as_a_picture(self, row, tmp_path):
+        pytest.importorskip("pydot", reason="pydot is not installed")
+        assert_draws(model_of(row, trunk=row.make()), tmp_path / "model.png")
 
 
 def test_every_public_trunk_is_described():
@@ -69,21 +128,11 @@ class TestTrunk:
         assert not partly
 
     def test_layers_have_names_of_their_own(self, row):
-        """Names given by Keras, such as dense_3, say nothing of what a layer is for."""
-        operations = model_of(row).operations
-        assert len({operation.name for operation in operations}) == len(operations)
-        for operation in operations:
-            automatic = re.sub(r"(?<!^)(?=[A-Z])", "_", type(operation).__name__).lower()
-            assert not re.fullmatch(rf"{automatic}(_\d+)?", operation.name), operation.name
+        assert_named(model_of(row))
 
     def test_draws_as_a_picture(self, row, tmp_path):
         pytest.importorskip("pydot", reason="pydot is not installed")
-        model = model_of(row)
-        graph = keras.utils.model_to_dot(model, show_shapes=True, show_layer_names=True)
-        text = graph.to_string()
-        assert all(layer.name in text for layer in model.layers)
-        if shutil.which("dot"):
-            keras.utils.plot_model(model, tmp_path / "model.png")
+        assert_draws(model_of(row), tmp_path / "model.png")
 
     def test_comes_back_from_a_file_and_goes_on(self, row, tmp_path):
         x, y = data_of(row)

@@ -53,7 +53,7 @@ def test_shares_at_the_start_sum_to_one():
 
 
 def test_sluice_is_equation_2_and_mixes_the_layers(x):
-    names = ["a_activation_0", "b_activation_0", "a_sluice_0", "b_sluice_0"]
+    names = ["a_dense_0", "b_dense_0", "a_sluice_0", "b_sluice_0"]
     names += ["a_sluice_1", "a_layers"]
     model, (of_a, of_b, *mixed, second, layers) = outputs_of(trunks.Sluice([6, 6]), x, names)
     subspaces = np.stack([*np.split(of_a, 2, axis=-1), *np.split(of_b, 2, axis=-1)])
@@ -108,7 +108,7 @@ def sigmoid(x):
 
 
 def test_mtan_masks_the_shared_features(x):
-    names = ["shared_activation_0", "shared_activation_1", "a_attention_0", "a_attention_1"]
+    names = ["shared_dense_0", "shared_dense_1", "a_attention_0", "a_attention_1"]
     model, (first, second, *attended) = outputs_of(
         trunks.MTAN([8, 6], normalization=False), x, names
     )

@@ -29,6 +29,96 @@ class JoinFeatures(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
+class AddFeatures(keras.layers.Layer):
+    """Adds features of the same steps; the mask is that of the first.
+
+    `keras.layers.Add` joins the masks, which are the same, by an operation without a name of its
+    own, which the model's picture shows.
+
+    >>> AddFeatures()(keras.ops.ones((1, 1, 2)), keras.ops.ones((1, 1, 2))).numpy().tolist()
+    [[[2.0, 2.0]]]
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, first: Any, second: Any) -> Any:
+        """Returns the sum."""
+        return first + second
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class PaddingMask(keras.layers.Layer):
+    """Tells which numbers of words are words, and which are padding.
+
+    Args:
+        padding: Number that stands behind the end of a text.
+        name: Name of the layer.
+        **kwargs: Other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        numbers: Whole numbers `[B, steps]`.
+
+    Returns:
+        bool `[B, steps]`, false at padding.
+
+    >>> PaddingMask()(keras.ops.array([[7, 2, 0]])).numpy().tolist()
+    [[True, True, False]]
+    """
+
+    def __init__(self, padding: int = 0, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.padding = padding
+        self.built = True
+
+    def call(self, numbers: Any) -> Any:
+        """Returns the mask."""
+        return keras.ops.not_equal(numbers, self.padding)
+
+    def compute_output_spec(self, numbers: Any) -> keras.KerasTensor:
+        """Returns the shape and the type of the mask."""
+        return keras.KerasTensor(numbers.shape, "bool")
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "padding": self.padding}
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class WithMask(keras.layers.Layer):
+    """Gives features a mask, which Keras hands on to the layers behind.
+
+    `keras.layers.Embedding(mask_zero=True)` makes its mask by an operation without a name of its
+    own, and knows no padding but 0.
+
+    Call arguments:
+        inputs: Features `[B, steps, d]`, and the mask, bool `[B, steps]`.
+
+    >>> features = WithMask()([keras.Input((3, 4)), keras.Input((3,), dtype="bool")])
+    >>> features.shape
+    (None, 3, 4)
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.built = True
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Returns the features."""
+        return inputs[0]
+
+    def compute_mask(self, inputs: Sequence[Any], previous_mask: Any = None) -> Any:
+        """Returns the mask."""
+        return inputs[1]
+
+    def compute_output_shape(self, inputs_shape: Any) -> tuple[int | None, ...]:
+        """Returns the shape of the features."""
+        return tuple(inputs_shape[0])
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
 class MaskedConvolution(keras.layers.Layer):
     """`keras.layers.Conv1D` that sees zeros where a sequence is padded, and keeps its mask.
 

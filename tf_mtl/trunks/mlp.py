@@ -74,11 +74,16 @@ class MLP(StackedBody):
 
     def _block(self, i: int, inputs: Any, name: str) -> Any:
         features = keras.layers.Dense(
-            self.units[i], kernel_regularizer=self.regularizer, name=f"{name}_dense_{i}"
+            self.units[i],
+            activation=None if self.normalization else self.activation,
+            kernel_regularizer=self.regularizer,
+            name=f"{name}_dense_{i}",
         )(flattened(inputs, name))
         if self.normalization:
             features = keras.layers.BatchNormalization(name=f"{name}_normalization_{i}")(features)
-        features = keras.layers.Activation(self.activation, name=f"{name}_activation_{i}")(features)
+            features = keras.layers.Activation(self.activation, name=f"{name}_activation_{i}")(
+                features
+            )
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout_{i}")(features)
         return features

@@ -67,27 +67,39 @@ class MTAN(Trunk):
         if before is not None:
             extracted = self._extracted(before, shared, f"{name}_extract")
             seen = keras.layers.Concatenate(name=f"{name}_inputs")([shared, extracted])
-        hidden = pointwise(seen, max(1, channels // self.reduction), f"{name}_hidden")
-        hidden = self._activated(hidden, "relu", f"{name}_hidden")
-        mask = pointwise(hidden, channels, f"{name}_mask")
-        mask = self._activated(mask, "sigmoid", f"{name}_mask")
+        hidden = pointwise(
+            seen,
+            max(1, channels // self.reduction),
+            f"{name}_hidden",
+            activation=self._inside("relu"),
+        )
+        hidden = self._normalized(hidden, "relu", f"{name}_hidden")
+        mask = pointwise(hidden, channels, f"{name}_mask", activation=self._inside("sigmoid"))
+        mask = self._normalized(mask, "sigmoid", f"{name}_mask")
         return keras.layers.Multiply(name=name)([mask, shared])
 
     def _extracted(self, features: Any, like: Any, name: str) -> Any:
         """Returns f(features), of the size of `like`."""
         channels = like.shape[-1]
         if len(features.shape) == 4 and len(like.shape) == 4:
-            features = keras.layers.Conv2D(channels, 3, padding="same", name=name)(features)
-            features = self._activated(features, "relu", name)
+            features = keras.layers.Conv2D(
+                channels, 3, padding="same", activation=self._inside("relu"), name=name
+            )(features)
+            features = self._normalized(features, "relu", name)
             return _pooled(features, like.shape[1:3], f"{name}_pooling")
         if len(features.shape) != len(like.shape):
             features = _averaged(features, f"{name}_average")
-        features = keras.layers.Dense(channels, name=name)(features)
-        return self._activated(features, "relu", name)
+        features = keras.layers.Dense(channels, self._inside("relu"), name=name)(features)
+        return self._normalized(features, "relu", name)
 
-    def _activated(self, features: Any, activation: str, name: str) -> Any:
-        if self.normalization:
-            features = keras.layers.BatchNormalization(name=f"{name}_normalization")(features)
+    def _inside(self, activation: str) -> str | None:
+        """Returns the activation of a layer itself: none if normalisation comes between."""
+        return None if self.normalization else activation
+
+    def _normalized(self, features: Any, activation: str, name: str) -> Any:
+        if not self.normalization:
+            return features
+        features = keras.layers.BatchNormalization(name=f"{name}_normalization")(features)
         return keras.layers.Activation(activation, name=f"{name}_{activation}")(features)
 
 

@@ -87,7 +87,7 @@ class MultiInput(Body):
             return next(iter(encoded.values()))
         name = f"{prefix}{self.fusion}"
         if self.fusion == "concatenate":
-            return keras.layers.Concatenate(name=name)(list(encoded.values()))
+            return keras.layers.Concatenate(name=f"{prefix}joined")(list(encoded.values()))
         activation = "tanh" if self.fusion == "gated" else None
         projected = [
             keras.layers.Dense(self.units, activation, name=f"{prefix}{each}_projection")(features)

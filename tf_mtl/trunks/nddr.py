@@ -87,12 +87,14 @@ class NDDR(Trunk):
             joined,
             units,
             name,
+            activation=None if self.normalization else self.activation,
             use_bias=not self.normalization,
             kernel_initializer=Shares(shares.tolist()),
             kernel_regularizer=self.regularizer,
         )
-        if self.normalization:
-            features = keras.layers.BatchNormalization(name=f"{name}_normalization")(features)
+        if not self.normalization:
+            return features
+        features = keras.layers.BatchNormalization(name=f"{name}_normalization")(features)
         return keras.layers.Activation(self.activation, name=f"{name}_activation")(features)
 
     def _of_all_blocks(self, behind: Sequence[Any], task: str) -> Any:
@@ -101,14 +103,12 @@ class NDDR(Trunk):
         joined = fitting[0]
         if len(fitting) > 1:
             joined = keras.layers.Concatenate(name=f"{task}_shortcut")(fitting)
-        features = pointwise(
+        return pointwise(
             joined,
             last.shape[-1],
             f"{task}_shortcut_nddr",
+            activation=self.activation,
             kernel_regularizer=self.regularizer,
-        )
-        return keras.layers.Activation(self.activation, name=f"{task}_shortcut_activation")(
-            features
         )
 
 

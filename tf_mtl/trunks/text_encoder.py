@@ -8,7 +8,14 @@ from typing import Any
 import keras
 
 from .body import Body
-from .masked_layers import AddPositions, JoinFeatures, MaskedConvolution
+from .masked_layers import (
+    AddFeatures,
+    AddPositions,
+    JoinFeatures,
+    MaskedConvolution,
+    PaddingMask,
+    WithMask,
+)
 from .word_layers import ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")
@@ -133,13 +140,15 @@ class TextEncoder(Body):
 
     def _embedded(self, texts: Any, name: str) -> Any:
         """Returns features of each word by itself."""
-        config = {**self.words.get_config(), "name": f"{name}_vectorization"}
+        config = {**self.words.get_config(), "name": f"{name}_word_numbers"}
         numbers = keras.layers.TextVectorization.from_config(config)(texts)
         if self.unknown_rate:
             numbers = ForgetWords(self.unknown_rate, name=f"{name}_forget_words")(numbers)
         known = keras.layers.Embedding(
-            self.words.vocabulary_size(), self.units[0], mask_zero=True, name=f"{name}_words"
+            self.words.vocabulary_size(), self.units[0], name=f"{name}_words"
         )(numbers)
+        there = PaddingMask(name=f"{name}_padding_mask")(numbers)
+        known = WithMask(name=f"{name}_masked_words")([known, there])
         if not self.characters:
             return known
         codes = WordBytes(self.characters, config["output_sequence_length"], name=f"{name}_bytes")(
@@ -179,7 +188,7 @@ def _convolution(features: Any, width: int, causal: bool, name: str) -> Any:
     if features.shape[-1] != width:
         features = keras.layers.Dense(width, name=f"{name}_width")(features)
     return keras.layers.LayerNormalization(name=f"{name}_normalization")(
-        keras.layers.Add(name=f"{name}_sum")([features, new])
+        AddFeatures(name=f"{name}_sum")(features, new)
     )
 
 
@@ -191,11 +200,11 @@ def _transformer(features: Any, width: int, causal: bool, name: str) -> Any:
     seen = keras.layers.MultiHeadAttention(num_heads, width // num_heads, name=f"{name}_attention")(
         normal, normal, use_causal_mask=causal
     )
-    features = keras.layers.Add(name=f"{name}_attention_sum")([features, seen])
+    features = AddFeatures(name=f"{name}_attention_sum")(features, seen)
     normal = keras.layers.LayerNormalization(name=f"{name}_dense_normalization")(features)
     new = keras.layers.Dense(4 * width, "gelu", name=f"{name}_dense")(normal)
     new = keras.layers.Dense(width, name=f"{name}_projection")(new)
-    return keras.layers.Add(name=f"{name}_sum")([features, new])
+    return AddFeatures(name=f"{name}_sum")(features, new)
 
 
 def _check_words(words: Any, characters: int) -> None:

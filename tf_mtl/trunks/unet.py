@@ -101,13 +101,14 @@ class UNet(Trunk):
                 filters,
                 self.kernel_size,
                 padding="same",
+                activation=None if self.normalization else self.activation,
                 kernel_initializer="he_normal",  # section 3 of the paper
                 use_bias=not self.normalization,
                 name=f"{name}_convolution_{i}",
             )(maps)
             if self.normalization:
                 maps = keras.layers.BatchNormalization(name=f"{name}_normalization_{i}")(maps)
-            maps = keras.layers.Activation(self.activation, name=f"{name}_activation_{i}")(maps)
+                maps = keras.layers.Activation(self.activation, name=f"{name}_activation_{i}")(maps)
         return maps
 
     def _check_image(self, inputs: Any) -> None:
