@@ -13,6 +13,7 @@ import tensorflow as tf
 from tests.descriptors import BODIES, TRUNKS
 from tests.trunks.networks import data_of, model_of, moved, predictions, weights_by_layer
 from tf_mtl import aggregators, export, trunks
+from tf_mtl.training import AdversarialFeatures
 from tf_mtl.training.sharing import shared_variables
 
 
@@ -180,6 +181,19 @@ class TestTrunk:
         before = weights_by_layer(model)
         losses = [model.train_on_batch(x, y) for _ in range(2)]
         assert np.isfinite(losses).all()
+        assert {"a", "b", *row.shared} <= moved(model, before)
+
+    @pytest.mark.slow
+    def test_an_adversary_trains_it(self, row):
+        x, y = data_of(row)
+        adversary = AdversarialFeatures(epsilon=0.1)
+        if not row.shared or not row.frontier:
+            with pytest.raises(ValueError, match="An adversary needs features"):
+                model_of(row, adversary=adversary)
+            return
+        model = model_of(row, adversary=adversary)
+        before = weights_by_layer(model)
+        assert np.isfinite([model.train_on_batch(x, y) for _ in range(2)]).all()
         assert {"a", "b", *row.shared} <= moved(model, before)
 
     @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Training: the multi-task model, and the one place that differentiates."""
 
+from .adversarial_features import AdversarialFeatures as AdversarialFeatures
 from .build_model import build_model as build_model
 from .gradual_unfreezing import GradualUnfreezing as GradualUnfreezing
 from .layerwise_optimizer import LayerwiseOptimizer as LayerwiseOptimizer

@@ -1,8 +1,9 @@
-"""A training step that balances the tasks: by their losses, by their gradients, or by both."""
+"""A training step that balances the tasks, by losses, gradients or both, or has an adversary."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
@@ -10,7 +11,8 @@ import tensorflow as tf
 
 from ..aggregators import Aggregator, GramianAggregator
 from ..weightings import GradientWeighting, LossWeighting
-from .features import FeatureCut
+from .adversarial_features import AdversarialFeatures
+from .features import CutRun, FeatureCut
 from .gradients import (
     Gradients,
     RecordedStep,
@@ -45,7 +47,7 @@ class Weighed(NamedTuple):
 
 
 class BalancedStep:
-    """Takes training steps with a loss weighting, an aggregator, or both.
+    """Takes training steps with a loss weighting, an aggregator, an adversary, or several of these.
 
     A weighting is a function of the T losses of the global batch, of which each replica holds a
     share. Its derivative weighs the shares, and the sum of these is what is differentiated. A
@@ -56,10 +58,11 @@ class BalancedStep:
         task_losses: The losses of its tasks, with their fixed weights.
         weighting: Weighs the losses before differentiation, or None.
         aggregator: Combines the gradients of the shared variables, or None.
+        adversary: Shifts the shared features for a second loss of each task, or None.
 
     Raises:
-        ValueError: If an aggregator finds nothing that tasks share, or a method was built for
-            another number of tasks.
+        ValueError: If an aggregator or an adversary finds nothing that tasks share, or a method
+            was built for another number of tasks.
     """
 
     def __init__(
@@ -68,11 +71,13 @@ class BalancedStep:
         task_losses: TaskLosses,
         weighting: LossWeighting | None,
         aggregator: Aggregator | None,
+        adversary: AdversarialFeatures | None = None,
     ) -> None:
         self.model = model
         self.task_losses = task_losses
         self.weighting = weighting
         self.aggregator = aggregator
+        self.adversary = adversary
         self.tasks = task_losses.order
         self.cut: FeatureCut | None = None
         self.taken = False
@@ -85,6 +90,9 @@ class BalancedStep:
             weighting.build(len(self.tasks))
         if aggregator is not None:
             self._build(aggregator)
+        if adversary is not None and self.cut is None:
+            instead = "Compile with adversary=None, or with a trunk that is shared and not frozen."
+            self.cut = FeatureCut(model, self.tasks, ("An adversary", instead))
         self.records = Records(self.tasks)
 
     @property
@@ -100,11 +108,14 @@ class BalancedStep:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         scale = optimizer.scale_loss(tf.ones([]))
         looks = isinstance(self.weighting, GradientWeighting)
-        with tf.GradientTape(persistent=looks or self.aggregator is not None) as tape:
-            cut = None if self.cut is None else self.cut.start(tape)
+        several = looks or self.aggregator is not None or self.adversary is not None
+        with tf.GradientTape(persistent=several) as tape:
+            cut = None if self.cut is None else self.cut.start(tape, self._stops())
             y_pred = model(x, training=True, **({} if cut is None else {"cut": cut}))
             extra = _regularization(model)  # before replicas meet: layers keep one's losses
             terms = self.task_losses.task_terms(y, y_pred, sample_weight)
+            if self.adversary is not None and cut is not None:
+                terms = self._with_adversary(self.adversary, tape, cut, terms, data)
             with tape.stop_recording():
                 losses, present = self.task_losses.global_losses(terms)
                 weighed = _unweighted(losses) if looks else self._weigh(losses, present)
@@ -136,6 +147,8 @@ class BalancedStep:
         if self.weighting is not None:
             self.weighting.update(losses, present)
         logs = model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        if self.weighting is None and self.aggregator is None:
+            return logs
         return {**logs, **self.records.write(weighed.weights, gradients)}
 
     def _build_looking(self, weighting: GradientWeighting) -> None:
@@ -170,10 +183,39 @@ class BalancedStep:
         self.cut = FeatureCut(self.model, self.tasks)
         aggregator.build((len(self.tasks), None))
 
-    def _gradients(self, step: RecordedStep, cut: Any) -> Gradients:
+    def _stops(self) -> bool:
+        """Whether gradients are to stop at the shared features: an aggregator goes on there."""
+        return self.aggregator is not None and self.aggregator.wrt == "features"
+
+    def _with_adversary(
+        self,
+        adversary: AdversarialFeatures,
+        tape: tf.GradientTape,
+        cut: CutRun,
+        terms: Mapping[str, Any],
+        data: Any,
+    ) -> dict[str, Any]:
+        """Returns the terms with the losses at the shifted features added to them."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        scale = self.model.optimizer.scale_loss(tf.ones([]))
+        fixed = self.task_losses.loss_weights
+        targets = [
+            tf.reduce_sum(value) * tf.cast(scale * fixed.get(task, 1.0), value.dtype)
+            for task, (value, _) in terms.items()
+        ]
+        with tape.stop_recording():
+            shifts = adversary.shifts(cut.copies, tape.gradient(targets, cut.copies))
+        y_pred = self.model(x, training=True, cut=cut.shifted(shifts))
+        more = self.task_losses.task_terms(y, y_pred, sample_weight, show=False)
+        return {
+            task: (value + adversary.weight * more[task][0], present)
+            for task, (value, present) in terms.items()
+        }
+
+    def _gradients(self, step: RecordedStep, cut: CutRun | None) -> Gradients:
         if self.aggregator is None or not step.shared:  # all that is shared may be held back
             return summed(step)
-        if cut is not None and isinstance(self.aggregator, GramianAggregator):
+        if cut is not None and cut.stops and isinstance(self.aggregator, GramianAggregator):
             return at_features(step, self.aggregator, cut)
         return exact(step, self.aggregator)
 

@@ -1,8 +1,8 @@
-"""The shared features: where the graph is cut, so that gradients stop there."""
+"""The shared features: where the graph is cut, so that gradients are taken there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -20,11 +20,12 @@ class FeatureCut:
 
     A tensor is shared if it is on the path to more than one task. The features are the shared
     tensors that something unshared is computed from: the output of a trunk, the experts of
-    MMoE, the streams before the last cross-stitch unit. Between the parts, gradients stop.
+    MMoE, the streams before the last cross-stitch unit.
 
     Args:
         model: Multi-task model.
         tasks: Its tasks that have a loss.
+        what: What needs the features, and what to do where there are none: for the error.
 
     Raises:
         ValueError: If no feature is shared.
@@ -37,7 +38,12 @@ class FeatureCut:
     (None, 3)
     """
 
-    def __init__(self, model: MultiTaskModel, tasks: Sequence[str]) -> None:
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        tasks: Sequence[str],
+        what: tuple[str, str] = ("wrt='features'", "Use wrt='parameters'."),
+    ) -> None:
         outputs = model.task_outputs
         shared = _shared_nodes([outputs[task] for task in tasks])
         crossing = _crossing(shared, list(outputs.values()))
@@ -47,15 +53,20 @@ class FeatureCut:
         ]
         if not self.features:
             raise ValueError(
-                "wrt='features' needs features that are computed once and used by several tasks, "
-                "but the model has none. Use wrt='parameters'."
+                f"{what[0]} needs features that are computed once, by variables that are trained, "
+                f"and used by several tasks, but the model has none. {what[1]}"
             )
         self._lower = keras.Function(model.inputs, crossing)
         self._upper = keras.Function(crossing, outputs)
 
-    def start(self, tape: tf.GradientTape) -> CutRun:
-        """Returns a run of the model that is recorded on a tape."""
-        return CutRun(self, tape)
+    def start(self, tape: tf.GradientTape, stops: bool = True) -> CutRun:
+        """Returns a run of the model that is recorded on a tape.
+
+        Args:
+            tape: Records the run.
+            stops: Whether gradients stop at the features, or go on through the first part.
+        """
+        return CutRun(self, tape, stops)
 
     def run(self, inputs: Sequence[Any], run: CutRun, training: Any) -> Any:
         """Runs both parts and returns `{task: output}`.
@@ -66,10 +77,27 @@ class FeatureCut:
             training: Whether layers behave as in training.
         """
         crossing = keras.tree.flatten(run_graph(self._lower, list(inputs), training))
-        copies = []
+        run.crossing = []
         for tensor, is_feature in zip(crossing, self._is_feature, strict=True):
-            copies.append(run.copy(tensor) if is_feature else tensor)
-        return run_graph(self._upper, copies, training)
+            run.crossing.append(run.copy(tensor) if is_feature else tensor)
+        return run_graph(self._upper, run.crossing, training)
+
+    def run_again(self, run: CutRun, shifts: Sequence[Any], training: Any) -> Any:
+        """Runs the second part once more on the features of a run, shifted.
+
+        Args:
+            run: What has been run.
+            shifts: What is added to each of its features.
+            training: Whether layers behave as in training.
+        """
+        shifted = iter(
+            copy_mask(copy, copy + shift) for copy, shift in zip(run.copies, shifts, strict=True)
+        )
+        again = [
+            next(shifted) if is_feature else tensor
+            for tensor, is_feature in zip(run.crossing, self._is_feature, strict=True)
+        ]
+        return run_graph(self._upper, again, training)
 
 
 class CutRun:
@@ -77,12 +105,15 @@ class CutRun:
 
     Args:
         cut: Where the model is cut.
-        tape: Records the run and watches the copies.
+        tape: Records the run.
+        stops: Whether gradients stop at the copies of the features, which the tape then watches.
     """
 
-    def __init__(self, cut: FeatureCut, tape: tf.GradientTape) -> None:
+    def __init__(self, cut: FeatureCut, tape: tf.GradientTape, stops: bool) -> None:
         self.features: list[tf.Tensor] = []
         self.copies: list[tf.Tensor] = []
+        self.crossing: list[tf.Tensor] = []
+        self.stops = stops
         self._cut = cut
         self._tape = tape
 
@@ -90,10 +121,21 @@ class CutRun:
         """Returns `{task: output}` for the model's inputs as a flat list of tensors."""
         return self._cut.run(inputs, self, training)
 
+    def shifted(self, shifts: Sequence[Any]) -> Callable[[Sequence[Any], Any], Any]:
+        """Returns what runs the second part once more, on the features of this run, shifted.
+
+        It takes the place of this run in a call of the model, and does not look at the inputs.
+        """
+        return lambda inputs, training: self._cut.run_again(self, shifts, training)
+
     def copy(self, feature: tf.Tensor) -> tf.Tensor:
-        """Returns a copy of a feature where gradients stop."""
-        copy = copy_mask(feature, tf.stop_gradient(feature))
-        self._tape.watch(copy)
+        """Returns a copy of a feature, where gradients stop if they are to."""
+        if self.stops:
+            copy = tf.stop_gradient(feature)
+            self._tape.watch(copy)
+        else:
+            copy = tf.identity(feature)
+        copy = copy_mask(feature, copy)
         self.features.append(feature)
         self.copies.append(copy)
         return copy

@@ -16,6 +16,7 @@ from ..keras_internals import flat_inputs, node_of, untracked
 from ..names import check_task_names
 from ..trunks.freezing import freeze_inside
 from ..weightings import GradientWeighting, LossWeighting
+from .adversarial_features import AdversarialFeatures, check_adversary
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
 from .checks import Problem, problems, wrong_label
@@ -56,6 +57,7 @@ class MultiTaskModel(keras.Model):
     label_rules: dict[str, LabelRule] = {}
     weighting: LossWeighting | None = None
     aggregator: Aggregator | None = None
+    adversary: AdversarialFeatures | None = None
     _balanced_step: BalancedStep | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -94,6 +96,7 @@ class MultiTaskModel(keras.Model):
         metrics: Any = "auto",
         weighted_metrics: Any = None,
         aggregator: Any = None,
+        adversary: AdversarialFeatures | None = None,
         **kwargs: Any,
     ) -> None:
         """Configures training.
@@ -110,6 +113,8 @@ class MultiTaskModel(keras.Model):
             aggregator: None (the gradients are summed, as in Keras), or what combines the tasks'
                 gradients of the shared variables: a name ("upgrad"), a config, or an instance of
                 `tf_mtl.aggregators.Aggregator`.
+            adversary: None, or `tf_mtl.training.AdversarialFeatures`: tasks are also trained on
+                shared features that are shifted to where the losses are high.
             **kwargs: Everything else that `keras.Model.compile` takes.
 
         With a weighting or an aggregator, the training logs have `{task}_weight`, the weight of
@@ -127,13 +132,15 @@ class MultiTaskModel(keras.Model):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
-        for name in ("weighting", "aggregator", "_balanced_step"):
+        check_adversary(adversary)
+        for name in ("weighting", "aggregator", "adversary", "_balanced_step"):
             object.__setattr__(self, name, None)
         if not self.tasks:
-            if aggregator is not None or isinstance(loss_weights, (str, LossWeighting)):
+            given = aggregator is not None or adversary is not None
+            if given or isinstance(loss_weights, (str, LossWeighting)):
                 raise ValueError(
-                    "Weightings and aggregators balance several tasks, but the model has a "
-                    "single tensor as output. Give the outputs as {task: tensor}."
+                    "Weightings, aggregators and adversaries are for several tasks, but the model "
+                    "has a single tensor as output. Give the outputs as {task: tensor}."
                 )
             plain = {name: None if is_auto(value) else value for name, value in arguments.items()}
             super().compile(optimizer, **plain, **kwargs)
@@ -148,6 +155,8 @@ class MultiTaskModel(keras.Model):
             arguments["loss_weights"] = weighting
         if aggregator is not None:
             arguments["aggregator"] = aggregator = get_aggregator(aggregator)
+        if adversary is not None:
+            arguments["adversary"] = adversary
         super().compile(optimizer, loss=losses or None, **kwargs)
         # The optimizer as it is: a reloaded model does not know that its policy was mixed_float16.
         self._compile_config.config.update(arguments, optimizer=self.optimizer)
@@ -157,10 +166,15 @@ class MultiTaskModel(keras.Model):
                 self._compile_loss = TaskLosses(task_losses, weights, self.tasks, weighting)
             if by_task or weighted:
                 self._compile_metrics = TaskMetrics(by_task, weighted, rules, sorted(self.tasks))
-            if losses and (weighting is not None or aggregator is not None):
-                self._balance(weighting, aggregator)
+            if losses and any(each is not None for each in (weighting, aggregator, adversary)):
+                self._balance(weighting, aggregator, adversary)
 
-    def _balance(self, weighting: LossWeighting | None, aggregator: Aggregator | None) -> None:
+    def _balance(
+        self,
+        weighting: LossWeighting | None,
+        aggregator: Aggregator | None,
+        adversary: AdversarialFeatures | None,
+    ) -> None:
         """Lets training steps be balanced; what the weighting learns goes to the optimizer."""
         if type(self).compute_loss is not MultiTaskModel.compute_loss:
             raise ValueError(
@@ -171,10 +185,11 @@ class MultiTaskModel(keras.Model):
         if len(self.label_rules) == 1:  # nothing to combine: a task alone follows its gradient
             aggregator = None
             weighting = None if isinstance(weighting, GradientWeighting) else weighting
-        step = BalancedStep(self, self._compile_loss, weighting, aggregator)
+        step = BalancedStep(self, self._compile_loss, weighting, aggregator, adversary)
         # Not tracked: a layer assigned here would stay among the model's layers for ever.
         object.__setattr__(self, "weighting", weighting)
         object.__setattr__(self, "aggregator", aggregator)
+        object.__setattr__(self, "adversary", adversary)
         object.__setattr__(self, "_balanced_step", step)
         if weighting is not None and weighting.trainable_variables:
             if self.optimizer.built:

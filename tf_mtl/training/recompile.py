@@ -25,7 +25,7 @@ def compile_like(
 
     The optimizer, a weighting and an aggregator are new ones of the same settings, since what they
     remember is about other variables and tasks. Values by task are taken over for the tasks that
-    are there. Where nothing is shared that is trained, no aggregator is used.
+    are there. Where nothing is shared that is trained, no aggregator and no adversary are used.
 
     Args:
         model: Model to be compiled.
@@ -52,6 +52,7 @@ def compile_like(
     nothing_shared = not shared_variables(model, model.tasks)
     if nothing_shared:
         arguments.pop("aggregator", None)
+        arguments.pop("adversary", None)
         if isinstance(source.weighting, GradientWeighting):
             arguments.pop("loss_weights")
     try:
