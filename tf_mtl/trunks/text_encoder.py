@@ -16,6 +16,7 @@ from .masked_layers import (
     PaddingMask,
     WithMask,
 )
+from .piece_numbers import PieceNumbers, is_tokenizer
 from .word_layers import ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")
@@ -36,7 +37,8 @@ class TextEncoder(Body):
 
     Args:
         words: A `keras.layers.TextVectorization` with whole numbers as output, adapted on the
-            training texts. It becomes part of the model; `TextEncoder.for_texts` makes one.
+            training texts. It becomes part of the model; `TextEncoder.for_texts` makes one. Or a
+            tokenizer of KerasHub, for pieces of words; see `TextEncoder.for_tokenizer`.
         units: Features of a word after each layer, at least one; even numbers.
         encoder: How words see each other: "recurrent" (LSTM in both directions), "convolution" (of
             three words, with residual connections) or "transformer".
@@ -59,7 +61,7 @@ class TextEncoder(Body):
 
     def __init__(
         self,
-        words: keras.layers.TextVectorization,
+        words: Any,
         units: Sequence[int] = (128,),
         encoder: str = "recurrent",
         characters: int = 16,
@@ -79,8 +81,14 @@ class TextEncoder(Body):
                 raise ValueError(f"`{argument}` must lie in [0, 1). Received: {value}.")
         if characters < 0:
             raise ValueError(f"`characters` must be 0 or more. Received: {characters}.")
-        _check_words(words, characters)
-        self.words = _with_vocabulary(words)
+        if is_tokenizer(words):
+            words = PieceNumbers(words)
+        if isinstance(words, PieceNumbers):
+            _check_pieces(characters, unknown_rate)
+        else:
+            _check_words(words, characters)
+            words = _with_vocabulary(words)
+        self.words = words
         self.units = units
         self.encoder = encoder
         self.characters = characters
@@ -109,6 +117,30 @@ class TextEncoder(Body):
         )
         words.adapt(texts)
         return cls(words, **kwargs)
+
+    @classmethod
+    def for_tokenizer(cls, tokenizer: Any, **kwargs: Any) -> TextEncoder:
+        """Returns an encoder of the pieces of words that a tokenizer of KerasHub makes.
+
+        The steps are pieces then, not words: heads for whole texts fit, labels of words do not. The
+        tokenizer's operations are those of TensorFlow Text: a program that serves the export needs
+        `import tensorflow_text`, but neither Keras nor KerasHub.
+
+        Args:
+            tokenizer: `keras_hub.tokenizers.WordPieceTokenizer` or `BytePairTokenizer` with a
+                vocabulary, or one of their subclasses; needs the extra `tf_mtl[hub]`.
+            **kwargs: Arguments of the constructor other than `words`, `characters` and
+                `unknown_rate`, which are 0: pieces have no bytes to read and are known.
+
+        Raises:
+            ValueError: If the tokenizer has no vocabulary, or pads by itself.
+
+        >>> import keras_hub  # doctest: +SKIP
+        >>> pieces = ["[UNK]", "play", "a", "song", "##s"]  # doctest: +SKIP
+        >>> tokenizer = keras_hub.tokenizers.WordPieceTokenizer(pieces)  # doctest: +SKIP
+        >>> TextEncoder.for_tokenizer(tokenizer, units=[8])  # doctest: +SKIP
+        """
+        return cls(tokenizer, characters=0, unknown_rate=0.0, **kwargs)
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:
         """Returns features `[B, words, units[-1]]` of strings `[B]`.
@@ -141,7 +173,7 @@ class TextEncoder(Body):
     def _embedded(self, texts: Any, name: str) -> Any:
         """Returns features of each word by itself."""
         config = {**self.words.get_config(), "name": f"{name}_word_numbers"}
-        numbers = keras.layers.TextVectorization.from_config(config)(texts)
+        numbers = type(self.words).from_config(config)(texts)
         if self.unknown_rate:
             numbers = ForgetWords(self.unknown_rate, name=f"{name}_forget_words")(numbers)
         known = keras.layers.Embedding(
@@ -207,10 +239,20 @@ def _transformer(features: Any, width: int, causal: bool, name: str) -> Any:
     return AddFeatures(name=f"{name}_sum")(features, new)
 
 
+def _check_pieces(characters: int, unknown_rate: float) -> None:
+    if characters or unknown_rate:
+        raise ValueError(
+            "A tokenizer makes pieces of words, all of them known: it needs characters=0 and "
+            f"unknown_rate=0. Received: characters={characters}, unknown_rate={unknown_rate}. "
+            "TextEncoder.for_tokenizer(tokenizer) sets both."
+        )
+
+
 def _check_words(words: Any, characters: int) -> None:
     if not isinstance(words, keras.layers.TextVectorization):
         raise ValueError(
-            "`words` must be a keras.layers.TextVectorization, adapted on the training texts. "
+            "`words` must be a keras.layers.TextVectorization, adapted on the training texts, or a "
+            "tokenizer of KerasHub. "
             f"Received: {words!r}. TextEncoder.for_texts(texts) makes one."
         )
     config = words.get_config()
