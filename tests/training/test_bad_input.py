@@ -109,6 +109,19 @@ def test_a_monitor_that_does_not_exist_raises(callback):
         compiled().fit(x, y, verbose=0, callbacks=[callback])
 
 
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_an_array_of_objects_that_are_no_texts(missing):
+    x, y, _ = arrays(64)
+    numbers = y["kind"].astype(object)
+    numbers[5] = missing
+    with pytest.raises(ValueError, match=r"'kind'.*row 0: \d is no text, .* array of numbers, -1"):
+        compiled().fit(x, {**y, "kind": numbers}, verbose=0)
+    names = np.full(64, "a", object)
+    names[5] = missing
+    with pytest.raises(ValueError, match=r"'kind'.*row 5: (None|nan) is no text, .* \"\" where"):
+        compiled().fit(x, {**y, "kind": names}, verbose=0)
+
+
 class AddsF1(keras.callbacks.Callback):
     """What users write for a score of their own."""
 

@@ -46,7 +46,8 @@ def mix(
     data sets that have none themselves (no `Splits`).
 
     Args:
-        datasets: `{name: data set}` of rows or batches `(x, y)` or `(x, y, sample weights)`. If y
+        datasets: `{name: data set}` of rows or batches `(x, y)` or `(x, y, sample weights)`. What
+            `.batch(n, drop_remainder=True)` makes cannot be told from rows: `unbatch()` it. If y
             is a tensor, the name is the task; otherwise y is `{task: tensor}`, for any tasks. Data
             sets with different inputs have x as `{input: tensor}`. Of a `Splits` the training
             rows are taken, in its own order. Data of unknown length are read once to count them.

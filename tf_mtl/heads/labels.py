@@ -167,11 +167,19 @@ class ClassLabels(LabelRule):
         return [output_shape[:-1], (*output_shape[:-1], 1)]
 
     def _name_problem(self, labels: np.ndarray) -> tuple[int, str] | None:
+        texts = np.array([isinstance(item, str | bytes) for item in labels.reshape(-1)], bool)
+        others = _first(labels, ~texts.reshape(labels.shape), "is no text")
+        if others:
+            row, what = others
+            return row, (
+                f"{what}, in an array of the type object. Make the labels an array of numbers, -1 "
+                'where missing, or of class names, "" where missing'
+            )
         text = np.array(
             [item.decode() if isinstance(item, bytes) else str(item) for item in labels.reshape(-1)]
         ).reshape(labels.shape)
         if self.class_names is None:
-            return 0, f"{text.reshape(-1)[0]!r} is text, but the head has no class_names"
+            return 0, f"{str(text.reshape(-1)[0])!r} is text, but the head has no class_names"
         wrong = ~np.isin(text, [*self.class_names, ""])
         return _first(text, wrong, f"is not one of the class names {self.class_names}")
 
@@ -256,4 +264,4 @@ def _first(labels: np.ndarray, wrong: np.ndarray, what: str) -> tuple[int, str] 
     if not wrong.any():
         return None
     index = tuple(int(i[0]) for i in np.nonzero(wrong))
-    return index[0] if index else 0, f"{labels[index].item()!r} {what}"
+    return index[0] if index else 0, f"{np.asarray(labels[index]).item()!r} {what}"
