@@ -2,6 +2,8 @@
 
 import keras
 import numpy as np
+import pandas as pd
+import polars
 import pytest
 import tensorflow as tf
 
@@ -13,6 +15,8 @@ KINDS = {
     "bytes": lambda names: np.array(names).astype("S"),
     "objects": lambda names: np.array(names, dtype=object),
     "tensor": tf.constant,
+    "series": lambda names: pd.Series([name or None for name in names]),
+    "category": lambda names: pd.Series([name or None for name in names], dtype="category"),
 }
 
 
@@ -46,3 +50,34 @@ def test_class_names_train_as_numbers_do(kind, class_weight):
         weights.append(trained.get_weights())
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_columns_of_a_table_are_labels():
+    """With NA for missing, in a data frame or series of it."""
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    animal, size = np.array([0, 1, 2, -1, 0, 1, 1, 2]), np.arange(8.0)
+    size[2] = np.nan
+    table = pd.DataFrame(
+        {
+            "animal": pd.array([None if number < 0 else number for number in animal], "Int64"),
+            "size": pd.array([None if np.isnan(number) else number for number in size], "Float64"),
+        }
+    )
+    weights = []
+    forms = ({"animal": animal, "size": size}, table, dict(table.items()), polars.from_pandas(table))
+    for labels in forms:
+        trained = model()
+        trained.fit(x, labels, validation_data=(x, labels), shuffle=False, verbose=0)
+        logs = trained.evaluate(x, labels, verbose=0, return_dict=True)
+        weights.append([*trained.get_weights(), np.array(logs["loss"])])
+    for expected, *found in zip(*weights, strict=True):
+        for each in found:
+            np.testing.assert_array_equal(each, expected)
+
+
+def test_a_wrong_label_in_a_series_is_named():
+    labels = {"animal": pd.Series([0, 1, 7]), "size": pd.Series([1.0, 2.0, 3.0])}
+    with pytest.raises(
+        ValueError, match=r"Task 'animal', training labels, row 2: 7 is not a class"
+    ):
+        model().fit(np.ones((3, 3), "float32"), labels, verbose=0)

@@ -12,6 +12,7 @@ from .callbacks import Epochs, FirstBatch
 from .checks import check_arrays, complete_weights
 from .class_weights import weighted_by_class
 from .first_batches import FirstBatches
+from .series import as_arrays
 from .texts import as_strings
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _by_name(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict
 def _looked_at(model: MultiTaskModel, given: dict[str, Any], where: str) -> dict[str, Any]:
     """Looks at labels, weights and inputs, and completes the weights."""
     if given.get("y") is not None:
+        given["y"] = as_arrays(given["y"])
         weight = given.get("sample_weight")
         check_arrays(model, given.get("x"), given["y"], weight, where)
         given["sample_weight"] = complete_weights(given["y"], weight)
@@ -76,9 +78,10 @@ def _looked_at(model: MultiTaskModel, given: dict[str, Any], where: str) -> dict
 def _validation(model: MultiTaskModel, validation: Any) -> Any:
     if not (isinstance(validation, tuple) and len(validation) >= 2):
         return FirstBatches(model, "validation").over(validation)
-    check_arrays(model, validation[0], validation[1], None, "validation")
-    weights = [complete_weights(validation[1], weight) for weight in validation[2:]]
-    return (*as_strings(validation[:2]), *weights)
+    x, y = validation[0], as_arrays(validation[1])
+    check_arrays(model, x, y, None, "validation")
+    weights = [complete_weights(y, weight) for weight in validation[2:]]
+    return (*as_strings((x, y)), *weights)
 
 
 def _callbacks(callbacks: Any, data: Any, has_validation: bool) -> Any:

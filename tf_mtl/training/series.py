@@ -1,0 +1,48 @@
+"""Labels in series and tables of pandas and polars, as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def as_arrays(labels: Any) -> Any:
+    """Returns `{task: array}` for a table of labels, or labels of which some are series.
+
+    What is missing in a series becomes what labels of its kind have for it: NaN, or "" among texts.
+
+    Args:
+        labels: A data frame with a column for each task, `{task: labels}`, or anything else, which
+            comes back as it is.
+
+    >>> import pandas
+    >>> found = as_arrays(pandas.DataFrame({"animal": ["cat", None], "legs": [4, 2]}))
+    >>> found["animal"], found["legs"]
+    (array(['cat', ''], dtype=object), array([4, 2]))
+    """
+    if hasattr(labels, "columns") and hasattr(labels, "to_numpy"):
+        labels = {str(column): labels[column] for column in labels.columns}
+    if isinstance(labels, Mapping):
+        return {task: _as_array(values) for task, values in labels.items()}
+    return _as_array(labels)
+
+
+def _as_array(values: Any) -> Any:
+    if not hasattr(values, "to_numpy"):
+        return values
+    array = values.to_numpy()
+    if array.dtype.kind != "O":
+        return array
+    present = np.array([_is_present(value) for value in array], bool)
+    texts = any(isinstance(value, str | bytes) for value in array[present])
+    filled = np.where(present, array, "" if texts else np.nan)
+    return filled if texts else filled.astype("float64")
+
+
+def _is_present(value: Any) -> bool:
+    """None, NaN and the NA of pandas are missing."""
+    missing = value is None or type(value).__name__ == "NAType"
+    return not (missing or (isinstance(value, float) and math.isnan(value)))
