@@ -64,8 +64,8 @@ def test_columns_of_a_table_are_labels():
         }
     )
     weights = []
-    forms = ({"animal": animal, "size": size}, table, dict(table.items()), polars.from_pandas(table))
-    for labels in forms:
+    arrays = {"animal": animal, "size": size}
+    for labels in (arrays, table, dict(table.items()), polars.from_pandas(table)):
         trained = model()
         trained.fit(x, labels, validation_data=(x, labels), shuffle=False, verbose=0)
         logs = trained.evaluate(x, labels, verbose=0, return_dict=True)
