@@ -237,7 +237,7 @@ def test_weights_of_missing_rows_do_not_count_where_a_loss_reduces_the_batch(los
         (keras.losses.CategoricalGeneralizedCrossEntropy(), False, 4),
         (keras.losses.SparseCategoricalCrossentropy(ignore_class=255), False, 4),
     ],
-    ids=str,
+    ids=["numbers", "one_hot", "binary", "generalized", "ignore_class"],
 )
 def test_every_crossentropy_of_keras_takes_minus_one_for_missing(loss, one_hot, classes):
     """In `fit`, which also looks at the labels."""
