@@ -115,7 +115,7 @@ class BalancedStep:
             extra = _regularization(model)  # before replicas meet: layers keep one's losses
             terms = self.task_losses.task_terms(y, y_pred, sample_weight)
             if self.adversary is not None and cut is not None:
-                terms = self._with_adversary(self.adversary, tape, cut, terms, data)
+                terms = self._with_adversary(self.adversary, tape, cut, terms, scale, data)
             with tape.stop_recording():
                 losses, present = self.task_losses.global_losses(terms)
                 weighed = _unweighted(losses) if looks else self._weigh(losses, present)
@@ -193,11 +193,11 @@ class BalancedStep:
         tape: tf.GradientTape,
         cut: CutRun,
         terms: Mapping[str, Any],
+        scale: tf.Tensor,
         data: Any,
     ) -> dict[str, Any]:
         """Returns the terms with the losses at the shifted features added to them."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        scale = self.model.optimizer.scale_loss(tf.ones([]))
         fixed = self.task_losses.loss_weights
         targets = [
             tf.reduce_sum(value) * tf.cast(scale * fixed.get(task, 1.0), value.dtype)

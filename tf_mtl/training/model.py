@@ -55,9 +55,6 @@ class MultiTaskModel(keras.Model):
     """
 
     label_rules: dict[str, LabelRule] = {}
-    weighting: LossWeighting | None = None
-    aggregator: Aggregator | None = None
-    adversary: AdversarialFeatures | None = None
     _balanced_step: BalancedStep | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,6 +83,21 @@ class MultiTaskModel(keras.Model):
         """`{task: head}` for the tasks that end in a head of this package."""
         ends = {task: node_of(output).operation for task, output in self.task_outputs.items()}
         return {task: end for task, end in ends.items() if isinstance(end, BaseHead)}
+
+    @property
+    def weighting(self) -> LossWeighting | None:
+        """What weighs the losses in training, or None."""
+        return None if self._balanced_step is None else self._balanced_step.weighting
+
+    @property
+    def aggregator(self) -> Aggregator | None:
+        """What combines the tasks' gradients in training, or None."""
+        return None if self._balanced_step is None else self._balanced_step.aggregator
+
+    @property
+    def adversary(self) -> AdversarialFeatures | None:
+        """What shifts the shared features in training, or None."""
+        return None if self._balanced_step is None else self._balanced_step.adversary
 
     @untracked
     def compile(
@@ -133,8 +145,7 @@ class MultiTaskModel(keras.Model):
             "weighted_metrics": weighted_metrics,
         }
         check_adversary(adversary)
-        for name in ("weighting", "aggregator", "adversary", "_balanced_step"):
-            object.__setattr__(self, name, None)
+        object.__setattr__(self, "_balanced_step", None)
         if not self.tasks:
             given = aggregator is not None or adversary is not None
             if given or isinstance(loss_weights, (str, LossWeighting)):
@@ -186,10 +197,7 @@ class MultiTaskModel(keras.Model):
             aggregator = None
             weighting = None if isinstance(weighting, GradientWeighting) else weighting
         step = BalancedStep(self, self._compile_loss, weighting, aggregator, adversary)
-        # Not tracked: a layer assigned here would stay among the model's layers for ever.
-        object.__setattr__(self, "weighting", weighting)
-        object.__setattr__(self, "aggregator", aggregator)
-        object.__setattr__(self, "adversary", adversary)
+        # Not tracked: its layers would stay among the model's for ever.
         object.__setattr__(self, "_balanced_step", step)
         if weighting is not None and weighting.trainable_variables:
             if self.optimizer.built:
