@@ -70,6 +70,25 @@ def test_epochs_are_told_by_seed_and_number(options):
     assert batches(mixed(seed=1, **options).epochs(0, 1)) != epochs[0]
 
 
+def test_epochs_go_on_in_the_middle_of_what_is_read_at_once():
+    def wide(first, size):  # so wide that 8 rows are read at a time
+        rows = tf.data.Dataset.range(first, first + size)
+        return rows.map(lambda row: (tf.fill([2**13], tf.cast(row, tf.float32)), row))
+
+    def numbers(dataset):
+        return [x[:, 0].numpy().astype(int).tolist() for x, _ in dataset]
+
+    def make():
+        return data.mix({"a": wide(0, 21), "b": wide(1000, 50)}, batch=9, steps_per_epoch=3)
+
+    expected = numbers(make().epochs(0, 6))
+    one = make()
+    one.start_epoch(3)
+    assert numbers(one) + numbers(one) + numbers(one) == expected[9:]
+    rows = [row for batch in expected for row in batch if row >= 1000]
+    assert sorted(rows[:50]) == sorted(rows[50:100]) == [*range(1000, 1050)]
+
+
 def test_no_row_comes_again_before_all_others_have(options):
     mixture = mixed(**options)
     rows = seen(mixture.epochs(0, 6))

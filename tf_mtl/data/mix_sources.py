@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,10 @@ from .epoch_order import EpochOrder, shuffled
 from .mix_structure import RowSpec, is_batched, row_spec
 from .splits import Splits
 
-# Rows read at a time. More would be held for nothing where a batch takes few rows of a data set.
-_READ = 64
+# So much is read at a time: few rows cost calls of functions, and many are held for nothing where
+# a batch takes few of a data set.
+_BYTES, _FEWEST, _MOST = 2**18, 8, 1024
+_BYTES_OF_A_STRING = 1024  # a guess, as for all that is not known before it is read
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Source:
     the middle of a pass is as if the epochs before had been read.
 
     Args:
-        rows: The data set, row by row if there is a buffer, otherwise in batches of `_READ` rows.
+        rows: The data set, row by row if there is a buffer, otherwise in batches of `read` rows.
+        read: Rows read at a time.
         size: Rows in one pass.
         spec: What a row has.
         buffer: Rows held for shuffling, 0 to leave them in order.
@@ -33,6 +37,7 @@ class Source:
     """
 
     rows: tf.data.Dataset
+    read: int
     size: int
     spec: RowSpec
     buffer: int
@@ -50,7 +55,7 @@ class Source:
             chunks to take, `[5]`; and the sizes of all chunks.
         """
         stop = start + int(sizes.sum())
-        batches, over = divmod(start % self.size, _READ)
+        batches, over = divmod(start % self.size, self.read)
         # Where the position lies within a batch, its first rows make a chunk that is passed over.
         before = [over] if over else []
         passes = (start // self.size, -(-stop // self.size))
@@ -76,7 +81,7 @@ class Source:
                 self.order.epoch.assign(number)
             if not self.buffer:
                 return self.rows
-            return shuffled(self.rows, self.buffer, tf.stack([seed, number])).batch(_READ)
+            return shuffled(self.rows, self.buffer, tf.stack([seed, number])).batch(self.read)
 
         # Not tf.unstack: on it TensorFlow 2.21 ends with a segmentation fault in make_iterator.
         first, last, batches, before, count = (where[number] for number in range(5))
@@ -100,7 +105,8 @@ def make_source(name: str, data: Any, shuffle: int) -> Source:
     """
     if isinstance(data, Splits):
         spec = row_spec(name, data.train.element_spec, batched=True)
-        return Source(data.train.rebatch(_READ), data.sizes["train"], spec, 0, data.order)
+        read = _rows_at_once(spec)
+        return Source(data.train.rebatch(read), read, data.sizes["train"], spec, 0, data.order)
     if not isinstance(data, tf.data.Dataset):
         raise ValueError(
             f"The data set {name!r} is a {type(data).__name__}. Pass a `tf.data.Dataset` of "
@@ -108,10 +114,23 @@ def make_source(name: str, data: Any, shuffle: int) -> Source:
         )
     batched = is_batched(data.element_spec)
     spec = row_spec(name, data.element_spec, batched)
+    read = _rows_at_once(spec)
     size = _size(name, data, batched)
     if shuffle:
-        return Source(data.unbatch() if batched else data, size, spec, min(shuffle, size), None)
-    return Source(data.rebatch(_READ) if batched else data.batch(_READ), size, spec, 0, None)
+        rows = data.unbatch() if batched else data
+        return Source(rows, read, size, spec, min(shuffle, size), None)
+    rows = data.rebatch(read) if batched else data.batch(read)
+    return Source(rows, read, size, spec, 0, None)
+
+
+def _rows_at_once(spec: RowSpec) -> int:
+    """Returns how many rows are read at a time."""
+    columns = [*spec.x.values(), *spec.y.values(), *(spec.weight or {}).values()]
+    row = sum(
+        math.prod(size or 1 for size in column.shape) * (column.dtype.size or _BYTES_OF_A_STRING)
+        for column in columns
+    )
+    return min(max(_FEWEST, _BYTES // row), _MOST)
 
 
 def _size(name: str, data: tf.data.Dataset, batched: bool) -> int:
