@@ -23,6 +23,7 @@ from .checks import Problem, problems, wrong_label
 from .class_weights import ClassWeights
 from .fit_arguments import evaluate_arguments, fit_arguments
 from .gradual_unfreezing import HeldBack
+from .packed_logs import with_packed_logs
 from .replicas import num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
@@ -375,6 +376,9 @@ class MultiTaskModel(keras.Model):
         if not isinstance(y, Mapping):
             return set()
         return {task for task in self.label_rules if y.get(task) is None}
+
+    def _make_function(self, step_function: Any) -> Any:
+        return with_packed_logs(super()._make_function, step_function)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Lets Keras infer shapes under a strategy from one replica's values.
