@@ -17,6 +17,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
 
 from tests.training.programs import LOSSES, arrays, network
+from tf_mtl.training import GradualUnfreezing
 
 x, y, weights = arrays(32 * 10)
 if mode == "missing":
@@ -38,7 +39,8 @@ def run(strategy):
             aggregator=aggregator,
         )
         stream = tf.data.Dataset.from_tensor_slices(data).batch(32, drop_remainder=True)
-        history = model.fit(stream, epochs=2, verbose=0).history
+        callbacks = [GradualUnfreezing({1: True})] if mode == "unfreezing" else []
+        history = model.fit(stream, epochs=2, verbose=0, callbacks=callbacks).history
         return model.get_weights(), history, model.evaluate(stream, verbose=0, return_dict=True)
 
 one = run(tf.distribute.OneDeviceStrategy("/cpu:0"))
@@ -61,6 +63,8 @@ print("evaluate", max(abs(one[2][name] - many[2][name]) for name in names))
         (2, "missing", "upgrad"),
         (2, "missing", "pcgrad"),
         (4, "missing", "gradnorm"),
+        (2, "unfreezing", None),
+        (2, "unfreezing", "upgrad"),
     ],
 )
 def test_replicas_take_the_step_of_one(replicas, mode, aggregator):
