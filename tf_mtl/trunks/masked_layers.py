@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -237,7 +238,7 @@ class AddPositions(keras.layers.Layer):
         pairs = features.shape[-1] // 2
         steps = keras.ops.shape(features)[1]
         step = keras.ops.cast(start + keras.ops.arange(steps), "float32")
-        rate = keras.ops.exp(-keras.ops.arange(pairs, dtype="float32") / pairs * 9.210340371976184)
+        rate = keras.ops.exp(-keras.ops.arange(pairs, dtype="float32") / pairs * math.log(10_000))
         angle = step[:, None] * rate
         waves = keras.ops.concatenate([keras.ops.sin(angle), keras.ops.cos(angle)], axis=-1)
         return features + keras.ops.cast(waves, features.dtype)
