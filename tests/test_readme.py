@@ -18,7 +18,7 @@ COMMANDS = {
     "Tests": [
         "python3 -m venv .venv-tests",
         ".venv-tests/bin/python -m pip install -e '.[test]'",
-        ".venv-tests/bin/python -m pytest -n 2",
+        ".venv-tests/bin/python -m pytest -n 2 --dist worksteal",
     ],
 }
 
