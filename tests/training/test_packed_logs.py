@@ -44,6 +44,18 @@ def test_logs_are_those_of_keras(options):
     assert list(step) == list(plain_step)
 
 
+def test_keras_makes_the_function_of_a_step_where_logs_are_packed():
+    model, _, _ = trained(MultiTaskModel)
+    made = keras.Model._make_function(model, model.train_step)  # fails when Keras renames it
+    data = next(iter(tf.data.Dataset.from_tensors((np.ones((8, 4), "float32"), {}))))
+    logs = {task: tf.ones([]) for task in TASKS}
+    assert callable(made)
+    seen = []
+    function = model._make_function(lambda batch: seen.append(batch) or logs)
+    assert list(function(iter([data]))) == TASKS
+    assert seen
+
+
 def test_logs_of_an_aggregator():
     model, history, _ = trained(MultiTaskModel, aggregator=aggregators.Mean())
     assert {f"{task}_weight" for task in TASKS} <= set(history)

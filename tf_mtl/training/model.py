@@ -378,6 +378,7 @@ class MultiTaskModel(keras.Model):
         return {task for task in self.label_rules if y.get(task) is None}
 
     def _make_function(self, step_function: Any) -> Any:
+        """Returns the function of a step that Keras calls, with many logs packed inside of it."""
         return with_packed_logs(super()._make_function, step_function)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:

@@ -50,13 +50,13 @@ def pack(logs: Any) -> Any:
 
 def unpack(logs: Any) -> Any:
     """Returns the logs that were packed, in their order."""
-    packed = (
-        [name for name in logs if name.startswith(_SEPARATOR)] if isinstance(logs, dict) else []
-    )
-    if not packed:
+    if not isinstance(logs, dict):
         return logs
-    names = packed[0].split(_SEPARATOR)[1:]
-    numbers = iter(tf.unstack(logs[packed[0]]))
+    packed = next((name for name in logs if name.startswith(_SEPARATOR)), None)
+    if packed is None:
+        return logs
+    names = packed.split(_SEPARATOR)[1:]
+    numbers = iter(tf.unstack(logs[packed]))
     return {name: logs[name] if name in logs else next(numbers) for name in names}
 
 
