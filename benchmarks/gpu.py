@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from networks import Steps, batch, network
+from networks import batch, network, network_steps
 
 from tf_mtl import MultiTaskModel, aggregators
 
@@ -65,13 +65,13 @@ def step_times(kind: str, tasks: int, policy: str, xla: bool, arguments: Any) ->
     """Prints the time of a step of each setting."""
     keras.backend.clear_session()
     keras.config.set_dtype_policy(policy)
-    plain = Steps(keras.Model, kind, tasks, jit_compile=xla)
+    plain = network_steps(keras.Model, kind, tasks, jit_compile=xla)
     first = plain.milliseconds(3)
     steps = max(3, int(1000 * arguments.seconds / first))
     print(f"\n{kind}, T = {tasks}, {policy}, XLA {'on' if xla else 'off'}: plain {first:.2f} ms")
     for name in SETTINGS:
         setting = _made(name)
-        ours = Steps(MultiTaskModel, kind, tasks, jit_compile=xla, **setting)
+        ours = network_steps(MultiTaskModel, kind, tasks, jit_compile=xla, **setting)
         pairs = [
             (ours.milliseconds(steps), plain.milliseconds(steps)) for _ in range(arguments.rounds)
         ]

@@ -51,23 +51,13 @@ class Steps:
     """A compiled model that takes steps on one batch.
 
     Args:
-        model_class: `keras.Model` or `MultiTaskModel`.
-        kind: Of the network.
-        tasks: Number of tasks.
-        **arguments: Of `compile`.
+        model: The model.
+        data: Inputs and labels of the batch.
     """
 
-    def __init__(
-        self, model_class: type[keras.Model], kind: str, tasks: int, **arguments: Any
-    ) -> None:
-        self.model = network(model_class, kind, tasks)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self.model.compile(
-            keras.optimizers.SGD(0.01),
-            loss={f"task_{i}": loss for i in range(tasks)},
-            **{"jit_compile": False, **arguments},
-        )
-        self._batches = iter(tf.data.Dataset.from_tensors(batch(kind, tasks)).repeat())
+    def __init__(self, model: keras.Model, data: tuple[Any, Any]) -> None:
+        self.model = model
+        self._batches = iter(tf.data.Dataset.from_tensors(data).repeat())
         self.model.make_train_function()
         self.milliseconds(2)
 
@@ -78,3 +68,22 @@ class Steps:
             logs = self.model.train_function(self._batches)
         float(keras.tree.flatten(logs)[0])  # waits for the device
         return 1000.0 * (time.perf_counter() - start) / steps
+
+
+def network_steps(model_class: type[keras.Model], kind: str, tasks: int, **arguments: Any) -> Steps:
+    """Returns the steps of a network.
+
+    Args:
+        model_class: `keras.Model` or `MultiTaskModel`.
+        kind: Of the network.
+        tasks: Number of tasks.
+        **arguments: Of `compile`.
+    """
+    model = network(model_class, kind, tasks)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(
+        keras.optimizers.SGD(0.01),
+        loss={f"task_{i}": loss for i in range(tasks)},
+        **{"jit_compile": False, **arguments},
+    )
+    return Steps(model, batch(kind, tasks))

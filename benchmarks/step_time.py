@@ -78,15 +78,15 @@ class Worker:
 def serve() -> None:
     """The worker of this package: answers requests until the input ends."""
     import keras
-    from networks import Steps
+    from networks import Steps, network_steps
 
     from tf_mtl import MultiTaskModel, aggregators
 
     def steps_of(network: str, tasks: int, method: str, options: dict[str, Any]) -> Steps:
         if method == "plain":
-            return Steps(keras.Model, network, tasks)
+            return network_steps(keras.Model, network, tasks)
         aggregator = type(aggregators.get(method))(**options)
-        return Steps(MultiTaskModel, network, tasks, aggregator=aggregator)
+        return network_steps(MultiTaskModel, network, tasks, aggregator=aggregator)
 
     ready: dict[str, Steps] = {}
     for line in sys.stdin:

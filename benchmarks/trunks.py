@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from networks import Steps
 
 from tf_mtl import build_model, heads, trunks
 
@@ -274,28 +274,6 @@ def models(name: str) -> tuple[keras.Model, keras.Model]:
     return plain, ours
 
 
-class Steps:
-    """A compiled model that takes steps on one batch.
-
-    Args:
-        model: The model.
-        batches: An endless data set.
-    """
-
-    def __init__(self, model: keras.Model, batches: tf.data.Dataset) -> None:
-        model.make_train_function()
-        self.step = model.train_function
-        self.batches = iter(batches)
-
-    def seconds(self, steps: int) -> float:
-        """Returns the time of so many steps."""
-        start = time.perf_counter()
-        for _ in range(steps):
-            logs = self.step(self.batches)
-        float(logs["loss"])
-        return time.perf_counter() - start
-
-
 def main() -> None:
     """Prints one row for each trunk."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -306,23 +284,17 @@ def main() -> None:
     random = np.random.default_rng(0)
     x = random.normal(size=(BATCH, COLUMNS)).astype("float32")
     y = {task: random.normal(size=(BATCH, 1)).astype("float32") for task in TASKS}
-    data = tf.data.Dataset.from_tensors((x, y)).repeat()
     print(f"{'trunk':14}{'parameters':>12}{'by hand ms':>12}{'ours ms':>9}{'ratio':>8}")
     for name in arguments.trunks:
         made = models(name)
         parameters = made[0].count_params()
-        pair = [Steps(model, data) for model in made]
-        for steps in pair:
-            steps.seconds(5)
+        pair = [Steps(model, (x, y)) for model in made]
         times = []
         for i in range(arguments.rounds):
             order = (0, 1) if i % 2 else (1, 0)
-            found = {which: pair[which].seconds(arguments.steps) for which in order}
+            found = {which: pair[which].milliseconds(arguments.steps) for which in order}
             times.append((found[0], found[1]))
-        plain, ours = (
-            1000 * statistics.median(time[which] for time in times) / arguments.steps
-            for which in (0, 1)
-        )
+        plain, ours = (statistics.median(time[which] for time in times) for which in (0, 1))
         ratio = statistics.median(b / a for a, b in times)
         print(f"{name:14}{parameters:12}{plain:12.2f}{ours:9.2f}{ratio:8.3f}", flush=True)
 
