@@ -252,6 +252,23 @@ def test_one_hot_labels():
     assert weights({"kind": labels})["kind"].tolist() == [2, 1, 1]
 
 
+def test_loss_that_keras_chooses_by_the_shape_of_the_labels():
+    """The loss "crossentropy" takes numbers and one-hot labels, and so do the class weights."""
+    inputs = keras.Input((4,))
+    model = MultiTaskModel(inputs, {"kind": keras.layers.Dense(3, "softmax", name="kind")(inputs)})
+    model.compile("sgd", loss="crossentropy")
+    weights = ClassWeights(model, {"kind": {0: 2.0, 2: 5.0}})
+    numbers = np.array([0, -1, 2])
+    one_hot = np.eye(3, dtype="float32")[[0, 1, 2]]
+    one_hot[1] = -1
+    assert weights({"kind": numbers})["kind"].tolist() == [2, 1, 5]
+    assert weights({"kind": one_hot})["kind"].tolist() == [2, 1, 5]
+    x = np.ones((3, 4), "float32")
+    for y in (numbers, one_hot):
+        model.compile("sgd", loss="crossentropy")  # Keras chooses at the first labels
+        assert np.isfinite(model.fit(x, {"kind": y}, class_weight="balanced").history["loss"])
+
+
 REDUCTIONS = ["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight"]
 CLASS_LOSSES = [
     *(keras.losses.SparseCategoricalCrossentropy(reduction=each) for each in REDUCTIONS)

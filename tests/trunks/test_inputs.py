@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_mtl import build_model, heads, trunks
 from tf_mtl.training.sharing import variables_by_task
@@ -53,6 +54,38 @@ def test_attention_takes_sequences_too():
     model = keras.Model(inputs, body(inputs))
     assert model.get_layer("tokens").output.shape == (None, 7, 8)
     assert model.output_shape == (None, 8)
+
+
+@pytest.mark.parametrize("fusion", ["concatenate", "sum", "gated", "attention"])
+def test_texts_beside_maps_and_rows(fusion):
+    """Their positions are averaged, or are tokens; a text without words breaks nothing."""
+    texts = tf.constant(["play a song", "stop", ""])
+    body = trunks.MultiInput(
+        {
+            "text": trunks.TextEncoder.for_texts(texts, units=[4], dropout=0.0),
+            "image": keras.layers.Conv2D(3, 3),
+            "row": [4],
+        },
+        fusion,
+        units=5,
+    )
+    inputs = {
+        **inputs_of(image=(6, 6, 1), row=(2,)),
+        "text": keras.Input((), name="text", dtype="string"),
+    }
+    model = keras.Model(inputs, body(inputs))
+    x = {"image": tf.ones((3, 6, 6, 1)), "row": tf.ones((3, 2)), "text": texts}
+    together = model(x)
+    assert together.shape == (3, 11 if fusion == "concatenate" else 5)
+    alone = [model({name: values[i : i + 1] for name, values in x.items()})[0] for i in range(3)]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert np.isfinite(together).all()
+
+
+def test_maps_of_one_size_stay_maps():
+    inputs = inputs_of(left=(6, 6, 1), right=(6, 6, 2))
+    layers = {"left": keras.layers.Conv2D(3, 3), "right": keras.layers.Conv2D(4, 3)}
+    assert trunks.MultiInput(layers)(inputs).shape == (None, 4, 4, 7)
 
 
 def test_a_multi_input_body_serves_in_any_trunk():

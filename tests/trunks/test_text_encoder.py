@@ -46,6 +46,13 @@ class TestEncoders:
             np.testing.assert_allclose(alone["slots"][0], together["slots"][row, :steps], atol=1e-5)
             assert not together["slots"][row, steps:].any()
 
+    def test_a_batch_of_texts_without_words(self, encoder):
+        model = model_of(encoder)
+        expected = model.predict(TEXTS, verbose=0)["intent"][3]
+        found = model.predict(tf.constant(["", " "]), verbose=0)
+        np.testing.assert_allclose(found["intent"], [expected, expected], atol=1e-6)
+        assert not found["slots"].any()
+
     def test_a_causal_one_does_not_look_ahead(self, encoder):
         inputs = keras.Input((), dtype="string")
         features = trunks.TextEncoder.for_texts(TEXTS, encoder=encoder, causal=True)(inputs)
@@ -53,6 +60,13 @@ class TestEncoders:
         first, second = model(tf.constant(["what is the weather", "what is a song"])).numpy()
         np.testing.assert_allclose(first[:2], second[:2], atol=1e-6)
         assert np.abs(first[2:] - second[2:]).max() > 1e-3
+
+
+def test_attention_of_tasks_to_a_text_without_words():
+    trunk = trunks.MTAN([trunks.TextEncoder.for_texts(TEXTS, units=[8]), keras.layers.LSTM(4)])
+    inputs = keras.Input((), dtype="string")
+    model = keras.Model(inputs, trunk(inputs, ["intent"]))
+    assert np.isfinite(model(TEXTS)["intent"]).all()
 
 
 def test_words_and_tables_are_saved_and_served(tmp_path):

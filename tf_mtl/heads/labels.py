@@ -237,11 +237,11 @@ class CrossentropyLabels(LabelRule):
 
     def encode(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Does what the rule for labels of this shape does."""
-        return self._rule(labels.shape).encode(labels)
+        return self.rule_for(labels.shape).encode(labels)
 
     def problem(self, labels: np.ndarray) -> tuple[int, str] | None:
         """Finds what the rule for labels of this shape finds."""
-        return self._rule(labels.shape).problem(labels)
+        return self.rule_for(labels.shape).problem(labels)
 
     def label_shapes(
         self, output_shape: tuple[int | None, ...]
@@ -249,7 +249,8 @@ class CrossentropyLabels(LabelRule):
         """The shapes of both kinds of labels."""
         return [*(self.classes.label_shapes(output_shape) or []), output_shape]
 
-    def _rule(self, shape: Sequence[int | None]) -> LabelRule:
+    def rule_for(self, shape: Sequence[int | None]) -> ClassLabels | BinaryLabels:
+        """Returns the rule for labels of a shape."""
         same = len(shape) == len(self.output_shape) and shape[-1] != 1
         return self.shares if same else self.classes
 

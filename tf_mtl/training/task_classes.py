@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from ..heads import BinaryLabels, ClassLabels, LabelRule
+from ..heads import BinaryLabels, ClassLabels, CrossentropyLabels, LabelRule
 from ..keras_internals import resolve_loss
 from ..losses import averages_last_axis
 
@@ -21,16 +21,17 @@ class TaskClasses:
 
     Args:
         rule: Which labels are missing.
-        form: How labels tell their class: "number", "share" (of class 1, for 0 and 1), "one-hot".
         size: Number of classes.
+        one_hot: Whether labels that are no numbers of classes are shares of all of them, one-hot
+            for instance, and not shares of class 1.
         names: Names of the classes, or None.
         labels: Number of labels of a row, where there are several, or None.
         label_names: Their names, or None.
     """
 
     rule: LabelRule
-    form: str
     size: int
+    one_hot: bool = False
     names: list[str] | None = None
     labels: int | None = None
     label_names: list[str] | None = None
@@ -49,13 +50,15 @@ class TaskClasses:
         if isinstance(rule, ClassLabels):
             names = rule.class_names or names
             size = rule.num_classes or (len(names) if names else size)
-            return cls(rule, "number", size, names)
+            return cls(rule, size, names=names)
+        if isinstance(rule, CrossentropyLabels):
+            return cls(rule, size, one_hot=True, names=names)
         if isinstance(rule, BinaryLabels):
             if size == 1:
-                return cls(rule, "share", 2, rule.classes.class_names or names)
+                return cls(rule, 2, names=rule.classes.class_names or names)
             if averages_last_axis(resolve_loss(model._compile_loss.losses[task].identifier)):
-                return cls(rule, "share", 2, None, size, names)
-            return cls(rule, "one-hot", size, names)
+                return cls(rule, 2, labels=size, label_names=names)
+            return cls(rule, size, one_hot=True, names=names)
         raise ValueError(
             f"Task {task!r} has no classes to weigh: its labels are numbers"
             f"{'' if rule else ', or it has no loss'}. Weigh its rows, sample_weight={{{task!r}: "
@@ -77,10 +80,14 @@ class TaskClasses:
             Float `[B, ..., size]`, each row of which adds up to 1, and which labels are there,
             `[B, ...]`, or None for all.
         """
-        encoded, labelled = self.rule.encode(tf.convert_to_tensor(labels))
-        if self.form == "number":
+        labels = tf.convert_to_tensor(labels)
+        rule = self.rule
+        if isinstance(rule, CrossentropyLabels):
+            rule = rule.rule_for(labels.shape)
+        encoded, labelled = rule.encode(labels)
+        if isinstance(rule, ClassLabels):
             return tf.one_hot(tf.cast(encoded, tf.int32), self.size), labelled
         share = tf.cast(encoded, tf.float32)
-        if self.form == "share":
-            return tf.stack([1 - share, share], axis=-1), labelled
-        return share, None if labelled is None else tf.reduce_all(labelled, axis=-1)
+        if self.one_hot:
+            return share, None if labelled is None else tf.reduce_all(labelled, axis=-1)
+        return tf.stack([1 - share, share], axis=-1), labelled

@@ -1,10 +1,18 @@
-"""Any inputs → one vector for each example."""
+"""Any inputs or features → one vector for each example."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+
+from .masked_layers import AverageSteps
+
+_AVERAGES = {
+    3: AverageSteps,
+    4: keras.layers.GlobalAveragePooling2D,
+    5: keras.layers.GlobalAveragePooling3D,
+}
 
 
 def flattened(inputs: Any, name: str) -> Any:
@@ -25,3 +33,24 @@ def flattened(inputs: Any, name: str) -> Any:
     if len(vectors) == 1:
         return vectors[0]
     return keras.layers.Concatenate(name=f"{name}_inputs")(vectors)
+
+
+def averaged(features: Any, name: str) -> Any:
+    """Returns sequences, maps or films of features as `[B, d]`: the average over their positions.
+
+    Args:
+        features: Keras tensor `[B, ..., d]` of rank 2 to 5. A vector stays as it is.
+        name: Name of the layer.
+
+    Raises:
+        ValueError: If it has another rank.
+    """
+    rank = len(features.shape)
+    if rank == 2:
+        return features
+    if rank not in _AVERAGES:
+        raise ValueError(
+            f"Features {tuple(features.shape)} cannot be averaged to [B, d]: expected sequences "
+            "[B, L, d], maps [B, H, W, d] or films [B, L, H, W, d]. Flatten them in their body."
+        )
+    return _AVERAGES[rank](name=name)(features)

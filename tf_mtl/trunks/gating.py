@@ -8,14 +8,8 @@ from typing import Any
 import keras
 
 from .copies import copy_of
-from .flatten import flattened
+from .flatten import averaged, flattened
 from .mixture import Mixture
-
-_AVERAGES = {
-    3: keras.layers.GlobalAveragePooling1D,
-    4: keras.layers.GlobalAveragePooling2D,
-    5: keras.layers.GlobalAveragePooling3D,
-}
 
 
 def gate_features(inputs: Any, gate: Any = None, name: str = "gate") -> Any:
@@ -41,13 +35,11 @@ def gate_features(inputs: Any, gate: Any = None, name: str = "gate") -> Any:
                 "and no floats. Pass gate=..., a body, layer or function from the inputs to the "
                 "features that the gates shall see: an embedding and its average, for instance."
             )
-    averaged = [
-        _AVERAGES[len(tensor.shape)](name=f"{name}_average_{i}")(tensor)
-        if None in tensor.shape[1:-1] and len(tensor.shape) in _AVERAGES
-        else tensor
+    fixed = [
+        averaged(tensor, f"{name}_average_{i}") if None in tensor.shape[1:-1] else tensor
         for i, tensor in enumerate(tensors)
     ]
-    return flattened(averaged, name)
+    return flattened(fixed, name)
 
 
 def mix(

@@ -246,3 +246,23 @@ class AddPositions(keras.layers.Layer):
     def compute_output_shape(self, features_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the features."""
         return tuple(features_shape)
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class AverageSteps(keras.layers.GlobalAveragePooling1D):
+    """The average of the steps that are there; zeros where none is.
+
+    `keras.layers.GlobalAveragePooling1D` divides 0 by 0 for a sequence that is nothing but padding.
+
+    >>> embedding = keras.layers.Embedding(9, 1, "ones", mask_zero=True)
+    >>> AverageSteps()(embedding(keras.ops.array([[5, 7, 0], [0, 0, 0]]))).numpy().tolist()
+    [[1.0], [0.0]]
+    """
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the average, `[B, d]`."""
+        if mask is None:
+            return super().call(inputs)
+        share = keras.ops.cast(mask, inputs.dtype)[..., None]
+        total = keras.ops.sum(inputs * share, axis=1)
+        return keras.ops.divide_no_nan(total, keras.ops.sum(share, axis=1))

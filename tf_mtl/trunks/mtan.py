@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from .blocks import blocks_of
+from .flatten import averaged
 from .pointwise import pointwise
 from .trunk import Trunk
 
@@ -88,7 +89,7 @@ class MTAN(Trunk):
             features = self._normalized(features, "relu", name)
             return _pooled(features, like.shape[1:3], f"{name}_pooling")
         if len(features.shape) != len(like.shape):
-            features = _averaged(features, f"{name}_average")
+            features = averaged(features, f"{name}_average")
         features = keras.layers.Dense(channels, self._inside("relu"), name=name)(features)
         return self._normalized(features, "relu", name)
 
@@ -124,14 +125,3 @@ def _pooled(features: Any, size: tuple[int | None, ...], name: str) -> Any:
         if pooling.compute_output_shape(features.shape)[1:3] == tuple(size):
             return pooling(features)
     return keras.layers.Resizing(*size, name=name)(features)
-
-
-def _averaged(features: Any, name: str) -> Any:
-    if len(features.shape) == 4:
-        return keras.layers.GlobalAveragePooling2D(name=name)(features)
-    if len(features.shape) == 3:
-        return keras.layers.GlobalAveragePooling1D(name=name)(features)
-    raise ValueError(
-        f"MTAN cannot lead features {tuple(features.shape)} on to a block of other rank. Blocks "
-        "may go from maps or sequences to vectors."
-    )

@@ -10,6 +10,8 @@ import keras
 from ..names import check_known
 from .body import Body
 from .copies import copy_of
+from .flatten import averaged
+from .masked_layers import AverageSteps
 from .tokens import Shape
 
 FUSIONS = ("concatenate", "sum", "gated", "attention")
@@ -24,13 +26,14 @@ class MultiInput(Body):
         gated:         Σ_m g_m ⊙ tanh(P_m h_m),  g = softmax over m of G [h_1; …; h_M]
         attention:     the tokens P_m h_m attend to each other; then their mean
 
-    with matrices P_m to a common width `units`. It is a body, and so serves in every trunk, where
-    each expert or task gets encoders of its own.
+    with matrices P_m to a common width `units`. To attention, every position (word of a text,
+    place of a map) is a token. Otherwise features are averaged over their positions, unless all
+    inputs have the same positions, known from their shapes. It is a body, and so serves in every
+    trunk, where each expert or task gets encoders of its own.
 
     Args:
         encoders: `{input: body}`: lists of units, bodies, Keras layers or models, or callables.
-        fusion: "concatenate", "sum", "gated" or "attention" (which also takes sequences
-            `[B, L, d]`, whose positions become tokens).
+        fusion: "concatenate", "sum", "gated" or "attention".
         units: The common width; unused with "concatenate".
         upper: Body behind it, or None.
 
@@ -86,6 +89,8 @@ class MultiInput(Body):
         if len(encoded) == 1 and self.fusion in ("concatenate", "sum"):
             return next(iter(encoded.values()))
         name = f"{prefix}{self.fusion}"
+        if self.fusion != "attention":
+            encoded = _of_one_size(encoded, prefix)
         if self.fusion == "concatenate":
             return keras.layers.Concatenate(name=f"{prefix}joined")(list(encoded.values()))
         activation = "tanh" if self.fusion == "gated" else None
@@ -106,13 +111,23 @@ class MultiInput(Body):
             tokens = keras.layers.Concatenate(axis=1, name=f"{prefix}tokens")(sequences)
         attended = keras.layers.MultiHeadAttention(1, self.units, name=name)(tokens, tokens)
         tokens = keras.layers.Add(name=f"{prefix}attention_sum")([tokens, attended])
-        return keras.layers.GlobalAveragePooling1D(name=f"{prefix}attention_mean")(tokens)
+        return AverageSteps(name=f"{prefix}attention_mean")(tokens)
+
+
+def _of_one_size(encoded: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    """Returns features that differ in their last axis at most."""
+    positions = {tuple(features.shape[1:-1]) for features in encoded.values()}
+    if len(positions) == 1 and None not in next(iter(positions)):
+        return encoded
+    return {
+        each: averaged(features, f"{prefix}{each}_average") for each, features in encoded.items()
+    }
 
 
 def _as_sequence(tensor: Any, name: str) -> Any:
     if len(tensor.shape) == 3:
         return tensor
-    return keras.layers.Reshape((1, tensor.shape[-1]), name=name)(tensor)
+    return keras.layers.Reshape((-1, tensor.shape[-1]), name=name)(tensor)
 
 
 def check_inputs(inputs: Any, encoders: Mapping[str, Any]) -> None:

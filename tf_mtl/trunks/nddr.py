@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from .blocks import blocks_of
+from .flatten import averaged
 from .mixing import check_share, first_shares
 from .pointwise import pointwise
 from .trunk import Trunk
@@ -114,8 +115,8 @@ class NDDR(Trunk):
 
 def _of_size(features: Any, last: Any, name: str) -> Any:
     """Returns features with the axes of `last` between the first and the last one."""
-    if len(features.shape) == 4 and len(last.shape) == 2:
-        return keras.layers.GlobalAveragePooling2D(name=name)(features)
+    if len(last.shape) == 2:
+        return averaged(features, name)
     if features.shape[1:-1] != last.shape[1:-1]:
         return keras.layers.Resizing(*last.shape[1:-1], name=name)(features)
     return features

@@ -17,7 +17,7 @@ from .masked_layers import (
     WithMask,
 )
 from .piece_numbers import PieceNumbers, is_tokenizer
-from .word_layers import ForgetWords, WordBytes
+from .word_layers import AtLeastOneWord, ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")
 
@@ -174,6 +174,7 @@ class TextEncoder(Body):
         """Returns features of each word by itself."""
         config = {**self.words.get_config(), "name": f"{name}_word_numbers"}
         numbers = type(self.words).from_config(config)(texts)
+        numbers = AtLeastOneWord(name=f"{name}_at_least_one_word")(numbers)
         if self.unknown_rate:
             numbers = ForgetWords(self.unknown_rate, name=f"{name}_forget_words")(numbers)
         known = keras.layers.Embedding(

@@ -9,6 +9,7 @@ import keras
 from ..names import check_known
 from .body import Body
 from .copies import copy_of
+from .masked_layers import AverageSteps
 from .reused import reusable
 from .tokens import Positions
 
@@ -85,7 +86,7 @@ class TimeDistributed(Body):
                 frames, frames
             )
             frames = keras.layers.Add(name=f"{name}_sum")([frames, attended])
-        return keras.layers.GlobalAveragePooling1D(name=f"{name}_average")(frames)
+        return AverageSteps(name=f"{name}_average")(frames)
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

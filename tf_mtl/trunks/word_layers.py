@@ -51,6 +51,7 @@ class WordBytes(keras.layers.Layer):
     def call(self, texts: Any) -> Any:
         """Returns the bytes of the words."""
         words = tf.strings.split(texts).to_tensor("", shape=(None, self.length))
+        words = at_least_one(words, "")
         codes = tf.io.decode_raw(words, tf.uint8, fixed_length=self.size)
         sizes = tf.strings.length(words)[..., None]
         return tf.where(tf.range(self.size) < sizes, tf.cast(codes, tf.int32) + 1, 0)
@@ -125,3 +126,41 @@ class ForgetWords(keras.layers.Layer):
             "unknown": self.unknown,
             "seed": self.seed,
         }
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class AtLeastOneWord(keras.layers.Layer):
+    """Pads texts that have no words at all to one word of padding.
+
+    Recurrent layers and convolutions fail on a batch without steps: empty texts only.
+
+    Call arguments:
+        words: Whole numbers `[B, words]`.
+
+    >>> AtLeastOneWord()(tf.zeros([2, 0], tf.int64)).shape
+    TensorShape([2, 1])
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.built = True
+
+    def call(self, words: Any) -> Any:
+        """Returns the words, or padding."""
+        return at_least_one(words, 0)
+
+    def compute_output_spec(self, words: Any) -> keras.KerasTensor:
+        """Returns the shape and the type of the words."""
+        return keras.KerasTensor(words.shape, words.dtype)
+
+
+def at_least_one(words: tf.Tensor, padding: Any) -> tf.Tensor:
+    """Returns `[B, words]` with one word of padding where there would be none.
+
+    >>> at_least_one(tf.constant([[7, 2]]), 0).shape
+    TensorShape([1, 2])
+    """
+    if words.shape[1]:
+        return words
+    missing = tf.maximum(1 - tf.shape(words)[1], 0)
+    return tf.pad(words, [[0, 0], [0, missing]], constant_values=padding)
