@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -95,6 +96,26 @@ class TaskArguments:
         names = config.get("task_names")
         self.task_names = names and tuple(names)
         super().build_from_config(config)  # type: ignore[misc]
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads what the method remembers; what is another method's is left alone, with a warning.
+
+        So the weights of a network can be loaded whatever it was trained with, as Keras does it
+        for optimizers.
+        """
+        own: dict[str, Any] = {}
+        self.save_own_variables(own)  # type: ignore[attr-defined]
+        expected = {key: tuple(value.shape) for key, value in own.items()}
+        found = {key: tuple(store[key].shape) for key in store.keys()}  # noqa: SIM118
+        if self.built and found != expected:
+            warnings.warn(
+                f"{type(self).__name__} starts anew: what the file remembers of balancing, "
+                f"variables of the shapes {list(found.values())}, is not its own, "
+                f"{list(expected.values())}. The weights of the network are not affected.",
+                stacklevel=2,
+            )
+            return
+        super().load_own_variables(store)  # type: ignore[misc]
 
     def _given(self) -> dict[str, Any]:
         """Returns the arguments with one value for each task, in order, or None: a hook."""

@@ -1,8 +1,11 @@
 """`compile(aggregator=...)`: the sum is Keras' step; every method trains, saves and resumes."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.descriptors import AGGREGATORS
 from tests.training.programs import LOSSES, arrays, difference, network
@@ -211,3 +214,139 @@ def test_a_subclass_that_would_leave_out_the_method(method):
     model = network(OwnLogs)
     model.compile("sgd", loss=dict(LOSSES), **method)
     assert model.fit(x, y, verbose=0).history["more"] == [1.0]
+
+
+def tower():
+    """Networks of one function have layers of equal names."""
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(3, "tanh", name="fully_connected")(inputs))
+
+
+class Encoder(keras.Model):
+    """A functional model that does more than its graph says."""
+
+    def __init__(self):
+        inputs = keras.Input((4,))
+        super().__init__(inputs, keras.layers.Dense(5, "tanh")(inputs))
+        self.extra = keras.layers.Dense(3)
+        self.extra.build((None, 5))
+
+    def call(self, inputs, training=None, mask=None):
+        return self.extra(super().call(inputs, training=training, mask=mask))
+
+
+def two_tasks(body):
+    inputs = keras.Input((4,))
+    features = body(inputs)
+    outputs = {task: keras.layers.Dense(1, name=task)(features) for task in "ab"}
+    return MultiTaskModel(inputs, outputs)
+
+
+def opposed(rows=16):
+    x = np.random.default_rng(0).normal(size=(rows, 4)).astype("float32")
+    target = x.sum(axis=1, keepdims=True)
+    return x, {"a": target, "b": 0.3 - 3 * target}
+
+
+def gradients_by_task(model, x, y):
+    """`{variable: [gradients of the tasks]}` of plain Keras."""
+    variables = model.trainable_variables
+    found = []
+    for task in "ab":
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(x)[task] - y[task]))
+        found.append(tape.gradient(loss, [each.value for each in variables]))
+    return dict(zip(map(id, variables), zip(*found, strict=True), strict=True))
+
+
+def step_of(model, aggregator, x, y):
+    """What one step of gradient descent with rate 1 takes from each variable, and the logs."""
+    model.compile(keras.optimizers.SGD(1.0), loss="mse", aggregator=aggregator)
+    before = {id(each): each.numpy() for each in model.trainable_variables}
+    logs = model.train_on_batch(x, y, return_dict=True)
+    return {id(each): before[id(each)] - each.numpy() for each in model.trainable_variables}, logs
+
+
+def test_layers_of_equal_names_are_groups_of_their_own():
+    keras.utils.set_random_seed(0)
+    towers = [tower(), tower()]
+    model = two_tasks(lambda inputs: keras.layers.Concatenate()([each(inputs) for each in towers]))
+    x, y = opposed()
+    gradients = gradients_by_task(model, x, y)
+    steps, _ = step_of(model, aggregators.UPGrad(groups="layer"), x, y)
+    for each in towers:
+        variables = each.trainable_variables
+        rows = [
+            np.concatenate([np.ravel(gradients[id(variable)][t]) for variable in variables])
+            for t in range(2)
+        ]
+        expected = aggregators.UPGrad()(np.stack(rows))
+        found = np.concatenate([np.ravel(steps[id(variable)]) for variable in variables])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_all_that_a_call_of_ones_own_uses_is_shared():
+    model = two_tasks(Encoder())
+    assert len(shared_variables(model)) == 4
+
+
+def test_the_weights_in_the_logs_are_those_of_the_step():
+    """Nash-MTL's answer is shortened to a norm of 1 at most."""
+    keras.utils.set_random_seed(0)
+    model = two_tasks(tower())
+    x, y = opposed()
+    gradients = gradients_by_task(model, x, y)
+    steps, logs = step_of(model, "nashmtl", x, y)
+    kernel = shared_variables(model)[0]
+    weights = [logs["a_weight"], logs["b_weight"]]
+    expected = sum(w * g for w, g in zip(weights, gradients[id(kernel)], strict=True))
+    np.testing.assert_allclose(steps[id(kernel)], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "aggregator", [aggregators.MoCo, lambda: aggregators.UPGrad(groups="layer")]
+)
+def test_a_method_with_a_memory_is_not_used_for_other_layers(aggregator):
+    x, y = opposed()
+    body = keras.Sequential([keras.layers.Dense(5, name="lower"), keras.layers.Dense(3)])
+    model, method = two_tasks(body), aggregator()
+    body.get_layer("lower").trainable = False
+    step_of(model, method, x, y)
+    body.get_layer("lower").trainable = True
+    with pytest.raises(ValueError, match="built for other gradients"):
+        step_of(model, method, x, y)
+
+
+def test_weights_of_a_network_load_whatever_balanced_it(tmp_path):
+    x, y = opposed()
+    path = tmp_path / "model.weights.h5"
+    for before, after in [(None, "upgrad"), ("moco", "pcgrad"), ("upgrad", None)]:
+        saved, model = two_tasks(tower()), two_tasks(tower())
+        step_of(saved, before, x, y)
+        saved.save_weights(path)
+        step_of(model, after, x, y)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            model.load_weights(path)
+        assert any("starts anew" in str(each.message) for each in found) == (after is not None)
+        np.testing.assert_array_equal(
+            model.predict(x, verbose=0)["a"], saved.predict(x, verbose=0)["a"]
+        )
+
+
+def test_features_within_a_call_of_ones_own_are_not_found():
+    class Doubled(MultiTaskModel):
+        def call(self, inputs, training=None, mask=None):
+            return super().call(inputs, training=training, mask=mask)
+
+    plain = two_tasks(tower())
+    model = Doubled(plain.inputs[0], plain.output)
+    with pytest.raises(ValueError, match="Doubled has a `call` of its own"):
+        step_of(model, aggregators.UPGrad(wrt="features"), *opposed())
+
+
+def test_a_weighting_beside_a_method_without_weights_is_in_the_logs():
+    model = two_tasks(tower())
+    model.compile("sgd", loss="mse", loss_weights="uncertainty", aggregator="graddrop")
+    logs = model.train_on_batch(*opposed(), return_dict=True)
+    assert {"a_weight", "b_weight"} <= set(logs)

@@ -9,6 +9,7 @@ from tests.training.programs import LOSSES, arrays, difference, network
 from tf_mtl import MultiTaskModel, heads
 from tf_mtl.heads import BinaryLabels, ClassLabels, FloatLabels, rule_for_loss
 from tf_mtl.keras_internals import resolve_loss
+from tf_mtl.losses import Standardized
 from tf_mtl.training.task_loss import TaskLoss
 
 
@@ -122,6 +123,26 @@ def test_single_missing_dimensions_leave_the_mean_of_the_others(loss, rule, low)
     np.testing.assert_allclose(value, np.mean(rows), rtol=1e-5)
     assert np.all(gradient[missing] == 0)
     assert np.all(gradient[~missing] != 0)
+
+
+@pytest.mark.parametrize("shape", [(10, 2), (3, 4, 5, 2)], ids=["rows", "maps"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_missing_dimensions_of_unlike_units(shape, weighted):
+    """Each dimension keeps its own mean and standard deviation."""
+    random = np.random.default_rng(3)
+    mean, std = [50_000.0, 3.0], [1000.0, 0.5]
+    labels = random.normal(mean, std, shape).astype("float32")
+    output = random.normal(mean, std, shape).astype("float32")
+    missing = random.random(shape) < 0.3
+    weights = random.uniform(0.5, 2, shape).astype("float32") if weighted else None
+    loss = TaskLoss(Standardized("mse", mean, std), FloatLabels())
+    value = loss.terms(np.where(missing, np.nan, labels), output, weights).value()
+    squares = ((labels.astype("float64") - output) / std) ** 2
+    share = np.where(missing, 0, 1.0 if weights is None else weights)
+    number = (~missing).sum(-1) if weighted else share.sum(-1)
+    there = number > 0
+    expected = ((squares * share).sum(-1)[there] / number[there]).mean()
+    np.testing.assert_allclose(value, expected, rtol=1e-3)
 
 
 def test_a_batch_without_labels_is_harmless():

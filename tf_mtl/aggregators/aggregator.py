@@ -83,10 +83,14 @@ class Aggregator(TaskArguments, keras.layers.Layer, abc.ABC):
         Args:
             jacobian_shape: `(T, n)`, a list of the shapes `(T, n_i)` of its blocks, or, with
                 `groups="layer"`, a list with such a list for each layer.
+
+        Raises:
+            ValueError: if it was built for a Jacobian that its state does not fit.
         """
-        if self.built:
-            return
         shapes = jacobian_shape if _depth(jacobian_shape) > 1 else [jacobian_shape]
+        if self.built:
+            self._check_built(shapes)
+            return
         self._check_given(int(tf.nest.flatten(shapes)[0]))
         if self.groups == "layer":
             self._build_layers(shapes)
@@ -185,6 +189,23 @@ class Aggregator(TaskArguments, keras.layers.Layer, abc.ABC):
         for part, shape in zip(self._parts, shapes, strict=True):
             part.task_names = self.task_names
             part.build(shape)
+
+    def _check_built(self, shapes: Sequence[Any]) -> None:
+        layers = self.groups == "layer"
+        if layers and len(shapes) == len(self._parts):
+            for part, shape in zip(self._parts, shapes, strict=True):
+                part.build(shape)
+            return
+        if not layers:
+            first = self._first_state(int(shapes[0][0]), [shape[1] for shape in shapes])
+            found = {key: tuple(variable.shape) for key, variable in self._state.items()}
+            if found == {key: value.shape for key, value in first.items()}:
+                return
+        raise ValueError(
+            f"This {type(self).__name__} was built for other gradients and remembers them. "
+            f"Received {len(shapes)} {'layers' if layers else 'blocks'}: {shapes}. Make a new one: "
+            "gradients are others in another model, and where layers are frozen or trainable again."
+        )
 
     def _aggregate_layers(
         self, blocks: list[Any], losses: Any, gramians: Any, members: list[list[int]]

@@ -83,7 +83,7 @@ class GramianAggregator(Aggregator):
 
         gradient, weights, after = tf.cond(state["wait"] <= 0, solve, keep)
         self._finish(after)
-        return Answer(self._shorten(gradient), weights)
+        return self._shortened(gradient, weights)
 
     @abc.abstractmethod
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
@@ -93,23 +93,27 @@ class GramianAggregator(Aggregator):
         if self.every == 1:
             rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
             weights = self._careful(rows, blocks, losses, gramian, state)
-            return Answer(self._shorten(combine(blocks, weights, rows)), weights, rows)
+            return self._shortened(combine(blocks, weights, rows), weights, rows)
 
         def solve(state: dict[str, Any]) -> Any:
             rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
             return self._careful(rows, blocks, losses, gramian, state)
 
         weights = self._scheduled(solve, state)
-        return Answer(self._shorten(combine(blocks, weights)), weights)
+        return self._shortened(combine(blocks, weights), weights)
 
     def _shortening(self, norm: Any) -> Any:
         """Returns the factor that an answer of this norm is shortened by, or None: a hook."""
         return None
 
-    def _shorten(self, gradient: list[Any]) -> list[Any]:
+    def _shortened(self, gradient: list[Any], weights: Any, rows: Rows | None = None) -> Answer:
+        """Returns the answer of weighed rows, shortened if the method says so."""
         squares = [tf.reduce_sum(tf.square(tf.cast(part, tf.float64))) for part in gradient]
         factor = self._shortening(tf.sqrt(tf.add_n(squares)))
-        return gradient if factor is None else [tf.cast(factor, p.dtype) * p for p in gradient]
+        if factor is None:
+            return Answer(gradient, weights, rows)
+        shorter = [tf.cast(factor, part.dtype) * part for part in gradient]
+        return Answer(shorter, factor * weights, rows)
 
     def _weigh(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         """Solves; gradients that overflowed give nan and leave the state alone."""

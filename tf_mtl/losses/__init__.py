@@ -10,9 +10,11 @@ from .discrete_hazard import survival_curve as survival_curve
 from .discrete_hazard import survived_bins as survived_bins
 from .key_point_loss import KeyPointLoss as KeyPointLoss
 from .kinds import averages_last_axis as averages_last_axis
+from .kinds import element_losses as element_losses
 from .kinds import function_name as function_name
 from .kinds import has_class_labels as has_class_labels
 from .kinds import has_class_numbers as has_class_numbers
+from .kinds import unreduced as unreduced
 from .negative_binomial import NegativeBinomial as NegativeBinomial
 from .pinball import Pinball as Pinball
 from .standardized import Standardized as Standardized

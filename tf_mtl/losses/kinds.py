@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from .standardized import Standardized
@@ -52,6 +54,28 @@ def averages_last_axis(loss: keras.losses.Loss) -> bool:
     False
     """
     return function_name(loss) in _AVERAGE_LAST_AXIS
+
+
+def unreduced(loss: keras.losses.Loss) -> Any:
+    """Returns the function `(y_true, y_pred)` of the losses before they are reduced.
+
+    That is `loss.call`, or the loss itself if its class has a `__call__` of its own.
+    """
+    own_call = type(loss).__call__ is not keras.losses.Loss.__call__
+    return loss if own_call else loss.call
+
+
+def element_losses(loss: keras.losses.Loss, y_true: Any, y_pred: Any) -> Any:
+    """Returns the losses of single elements, for a loss that averages the last axis.
+
+    >>> loss = Standardized("mean_squared_error", mean=[0.0, 5.0], std=[10.0, 1.0])
+    >>> y_true, y_pred = keras.ops.array([[30.0, 5.0]]), keras.ops.array([[50.0, 6.0]])
+    >>> element_losses(loss, y_true, y_pred).numpy().tolist()
+    [[4.0, 1.0]]
+    """
+    if isinstance(loss, Standardized):  # each element has its own mean and std
+        return element_losses(loss.inner, loss.standardize(y_true), loss.standardize(y_pred))
+    return unreduced(loss)(y_true[..., None], y_pred[..., None])
 
 
 def has_class_labels(loss: keras.losses.Loss) -> bool:

@@ -50,7 +50,11 @@ class Standardized(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the unreduced loss of the standardised values."""
-        return self.inner.call((y_true - self.mean) / self.std, (y_pred - self.mean) / self.std)
+        return self.inner.call(self.standardize(y_true), self.standardize(y_pred))
+
+    def standardize(self, values: Any) -> Any:
+        """Returns `[..., D]` labels or predictions in standardised units."""
+        return (values - self.mean) / self.std
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""

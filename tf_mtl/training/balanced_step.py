@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,7 +94,13 @@ class BalancedStep:
         if adversary is not None and self.cut is None:
             instead = "Compile with adversary=None, or with a trunk that is shared and not frozen."
             self.cut = FeatureCut(model, self.tasks, ("An adversary", instead))
-        self.records = Records(self.tasks)
+        if self.cut is not None and not _hands_on_options(model.call):
+            raise ValueError(
+                f"{type(model).__name__} has a `call` of its own, within which the shared features "
+                "are not found. Use wrt='parameters' and no adversary, or move what `call` does "
+                "into layers of the model."
+            )
+        self.records = Records(self.tasks, weighting is not None)
 
     @property
     def trainable_variables(self) -> list[Any]:
@@ -232,6 +239,12 @@ class BalancedStep:
             total, [losses, *trained], unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         return Weighed(weights, total, of_weighting)
+
+
+def _hands_on_options(call: Any) -> bool:
+    return any(
+        each.kind is each.VAR_KEYWORD for each in inspect.signature(call).parameters.values()
+    )
 
 
 def _unweighted(losses: tf.Tensor) -> Weighed:

@@ -172,10 +172,23 @@ def at_features(step: RecordedStep, aggregator: GramianAggregator, cut: CutRun) 
 
 
 def layer_numbers(variables: Sequence[Any]) -> list[int]:
-    """Returns the number of the layer that each variable belongs to."""
-    layers = [variable.path.rpartition("/")[0] for variable in variables]
-    order = list(dict.fromkeys(layers))
-    return [order.index(layer) for layer in layers]
+    """Returns the number of the layer that each variable belongs to.
+
+    The variables of a layer follow each other. Layers within two copies of one network may have
+    equal paths; another layer begins where a path comes a second time.
+    """
+    numbers: list[int] = []
+    paths: set[str] = set()
+    layer = None
+    for variable in variables:
+        owner = variable.path.rpartition("/")[0]
+        if owner != layer or variable.path in paths:
+            layer, paths = owner, set()
+            numbers.append(numbers[-1] + 1 if numbers else 0)
+        else:
+            numbers.append(numbers[-1])
+        paths.add(variable.path)
+    return numbers
 
 
 def jacobian_shapes(variables: Sequence[Any], tasks: int, groups: str) -> list[Any]:

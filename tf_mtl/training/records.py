@@ -16,10 +16,12 @@ class Records:
 
     Args:
         tasks: The tasks in the order of the losses.
+        weighted: Whether a weighting weighs the losses.
     """
 
-    def __init__(self, tasks: Sequence[str]) -> None:
+    def __init__(self, tasks: Sequence[str], weighted: bool) -> None:
         self.tasks = list(tasks)
+        self.weighted = weighted
         number = len(self.tasks)
         self.norms = _variable([number], "gradient_norms")
         self.cosines = _variable([number, number], "gradient_cosines")
@@ -34,8 +36,8 @@ class Records:
         if gradients.rows is not None:
             self.norms.assign(tf.cast(gradients.rows.norms, "float32"))
             self.cosines.assign(tf.cast(gradients.rows.cosines, "float32"))
-        if gradients.weights is None and gradients.combined:
-            return {}  # the method does not weigh the tasks
+        if gradients.weights is None and gradients.combined and not self.weighted:
+            return {}  # nothing weighs the tasks
         if gradients.weights is not None:
             weights = weights * tf.cast(gradients.weights, weights.dtype)
         return {

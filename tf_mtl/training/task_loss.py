@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from ..heads import LabelRule
 from ..keras_internals import keras_mask, resolve_loss
-from ..losses import averages_last_axis
+from ..losses import averages_last_axis, element_losses, unreduced
 from .labelled import both, count, fit_rank, fit_weight_rank, has_elements
 from .replicas import num_replicas
 
@@ -76,8 +75,7 @@ class TaskLoss:
             labelled = None
         if self.loss is None:
             self.loss = resolve_loss(self.identifier, labels, y_pred)
-            own_call = type(self.loss).__call__ is not keras.losses.Loss.__call__
-            self.unreduced = self.loss if own_call else self.loss.call
+            self.unreduced = unreduced(self.loss)
         with tf.name_scope(self.loss.name) as scope:
             return self._terms(labels, y_pred, labelled, sample_weight)._replace(scope=scope)
 
@@ -128,7 +126,7 @@ class TaskLoss:
         if labelled is None or not has_elements(labelled, values):
             return values, rows, weight
         share = tf.cast(labelled, values.dtype)
-        single = self.unreduced(labels[..., None], y_pred[..., None])
+        single = element_losses(self.loss, labels, y_pred)
         if by_element:
             share = share * weight
             weight = tf.math.divide_no_nan(

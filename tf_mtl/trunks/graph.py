@@ -48,4 +48,7 @@ def nodes_before(outputs: Sequence[keras.KerasTensor], inside: bool = False) -> 
 
 
 def _is_functional(operation: Any) -> bool:
-    return isinstance(operation, keras.Model) and bool(getattr(operation, "outputs", None))
+    """Whether a call of a model is a walk through its graph: a subclass may do something else."""
+    if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
+        return False
+    return type(operation).call.__module__.partition(".")[0] in ("keras", "tf_mtl")
