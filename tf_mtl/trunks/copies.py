@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from ..keras_internals import Functional
+from .masked_layers import MaskedModel
 from .mlp import MLP
 
 
@@ -46,7 +47,7 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
     if "name" in inspect.signature(body).parameters:
         return body(inputs, name=name)
     within = keras.tree.map_structure(_same_input, inputs)
-    return keras.Model(within, body(within), name=name)(inputs)
+    return MaskedModel(within, body(within), name=name)(inputs)
 
 
 def are_units(body: Any) -> bool:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from .blocks import blocks_of
+from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, check_share, first_shares, weighted_sum
 from .trunk import Trunk
 
@@ -62,7 +63,7 @@ class CrossStitch(Trunk):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class CrossStitchUnit(keras.layers.Layer):
+class CrossStitchUnit(KeepsMask):
     """The sum of the features of all tasks with the learnt weights of one of them.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from .blocks import blocks_of
+from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, weighted_sum
 from .trunk import Trunk
 
@@ -84,7 +85,7 @@ class LTB(Trunk):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class ParentChoice(keras.layers.Layer):
+class ParentChoice(KeepsMask):
     """One of several tensors, softly chosen in training, the likeliest in inference.
 
     Args:

@@ -11,6 +11,7 @@ import numpy as np
 from .blocks import blocks_of
 from .cnn import CNN
 from .copies import are_units
+from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, check_share, first_shares, weighted_sum
 from .mlp import MLP
 from .trunk import Trunk
@@ -98,7 +99,7 @@ class Sluice(Trunk):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class SluiceUnit(keras.layers.Layer):
+class SluiceUnit(KeepsMask):
     """A learnt mix of the subspaces of all tasks' features, for one task.
 
     Args:
@@ -164,7 +165,7 @@ class SluiceUnit(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class LayerMixture(keras.layers.Layer):
+class LayerMixture(KeepsMask):
     """A learnt weighted sum of the features of several layers, at the start their mean.
 
     Call arguments:

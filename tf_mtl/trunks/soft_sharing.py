@@ -11,6 +11,7 @@ from ..keras_internals import is_symbolic
 from ..names import check_known
 from .copies import copy_of
 from .graph import operations_before
+from .masked_layers import KeepsMask
 from .trunk import Trunk
 
 
@@ -68,7 +69,7 @@ class SoftSharing(Trunk):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class Tie(keras.layers.Layer):
+class Tie(KeepsMask):
     """Leaves the features of all tasks as they are and adds the penalty on their layers' distance.
 
     It is called once for each task, at the ends of networks built alike. From the graph of each
