@@ -17,8 +17,8 @@ def gate_features(inputs: Any, gate: Any = None, name: str = "gate") -> Any:
 
     Args:
         inputs: Keras tensor, or a dictionary or list of them.
-        gate: None takes the inputs themselves, flattened and joined. Otherwise any recipe of features that
-            `copy_of` takes, used once for all gates.
+        gate: None takes the inputs themselves. Otherwise any recipe of features that `copy_of`
+            takes, used once for all gates. Either is flattened and joined.
         name: Prefix of the layers' names.
 
     Raises:
