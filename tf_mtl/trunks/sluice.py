@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .blocks import blocks_of
+from .blocks import blocks_of, columns_of
 from .cnn import CNN
 from .copies import are_units
 from .masked_layers import KeepsMask
@@ -74,7 +74,7 @@ class Sluice(Trunk):
         features = dict.fromkeys(tasks, inputs)
         layers: dict[str, list[Any]] = {task: [] for task in tasks}
         for i, block in enumerate(blocks_of(self._regularized())):
-            columns = [block(features[task], name=task) for task in tasks]
+            columns = list(columns_of(block, features).values())
             for t, task in enumerate(tasks):
                 unit = SluiceUnit(t, self.subspaces, self.own, name=f"{task}_sluice_{i}")
                 features[task] = unit(columns)

@@ -9,7 +9,7 @@ import keras
 
 from ..keras_internals import is_symbolic
 from ..names import check_known
-from .copies import copy_of
+from .copies import check_tensor, copy_of
 from .graph import operations_before
 from .masked_layers import KeepsMask
 from .trunk import Trunk
@@ -65,6 +65,8 @@ class SoftSharing(Trunk):
         """Returns `{task: features}`."""
         tie = Tie(list(tasks), self.penalty, self.strength, name="soft_sharing")
         features = {task: copy_of(self.body, inputs, f"{task}_trunk") for task in tasks}
+        for each in features.values():
+            check_tensor(each, "body")
         return {task: tie(features[task], task=task) for task in tasks}
 
 
