@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_mtl import MultiTaskModel, aggregators, build_model, heads, trunks
+from tf_mtl import aggregators, build_model, heads, trunks
 from tf_mtl.training import (
     GradualUnfreezing,
     LayerwiseOptimizer,
@@ -318,15 +318,49 @@ def test_factors_are_checked():
         layerwise_optimizer(used, model, {"body": 1.0})
 
 
-def test_layers_of_the_same_name_cannot_be_told_apart():
+def layers_of_the_same_names():
+    """Returns a body with two variables of each path."""
     inputs = keras.Input((4,))
-    outputs = {}
-    for task in ("a", "b"):
+    branches = []
+    for name in ("left", "right"):
         inside = keras.Input((4,))
-        tower = keras.Model(
-            inside, keras.layers.Dense(2, name="dense")(inside), name=f"{task}_body"
-        )
-        outputs[task] = keras.layers.Dense(1, name=task)(tower(inputs))
-    model = MultiTaskModel(inputs, outputs)
-    with pytest.raises(ValueError, match="names of their own"):
-        layerwise_optimizer("adam", model, {"a_body": 0.5})
+        dense = keras.layers.Dense(2, name="dense")(inside)
+        branches.append(keras.Model(inside, dense, name=name)(inputs))
+    return keras.Model(inputs, keras.layers.Concatenate()(branches), name="body")
+
+
+@pytest.mark.parametrize(
+    ("make", "layer"),
+    [
+        (lambda: keras.Sequential([keras.Input((4,)), *network().layers[1:]], name="body"), "top"),
+        (lambda: keras.Sequential(network().layers[1:], name="body"), "low"),
+        (layers_of_the_same_names, "right"),
+    ],
+)
+@pytest.mark.parametrize("trained", [True, False])
+# Keras says so of every optimizer that was saved before it was used.
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+def test_a_loaded_model_keeps_its_rates(make, layer, trained, tmp_path):
+    x, y = data()
+    model = model_of(None, make())
+    model.compile(layerwise_optimizer("adam", model, {layer: 0.0, "a": 0.5}))
+    if trained:
+        model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    before = loaded.get_layer("body").get_layer(layer).get_weights()
+    for each in (model, loaded):
+        each.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    pairs = zip(model.get_weights(), loaded.get_weights(), strict=True)
+    assert all(np.array_equal(first, second) for first, second in pairs)
+    still = loaded.get_layer("body").get_layer(layer).get_weights()
+    assert all(np.array_equal(first, second) for first, second in zip(before, still, strict=True))
+
+
+def test_a_group_that_is_not_trained_is_named():
+    model = model_of(None)
+    optimizer = layerwise_optimizer("adam", model, {"low": 0.5})
+    model.get_layer("body").get_layer("low").trainable = False
+    model.compile(optimizer)
+    with pytest.raises(ValueError, match="Freeze layers first"):
+        model.fit(*data(), verbose=0)

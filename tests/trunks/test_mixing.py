@@ -182,6 +182,31 @@ def test_every_kind_of_block_is_copied():
     assert not np.array_equal(*kernels)
 
 
+def one_layer_for_all():
+    layer = keras.layers.Dense(4)
+
+    def body(inputs):
+        return layer(inputs)
+
+    return body
+
+
+@pytest.mark.parametrize(
+    "trunk",
+    [
+        trunks.CrossStitch,
+        trunks.LTB,
+        trunks.NDDR,
+        trunks.Sluice,
+        lambda body: trunks.Branching(body, [[["a"], ["b"]]]),
+        lambda body: trunks.SNR([body], 2, num_levels=1),
+    ],
+)
+def test_a_function_that_repeats_its_layer_is_refused(trunk):
+    with pytest.raises(ValueError, match="share a layer"):
+        build(trunk(one_layer_for_all()))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

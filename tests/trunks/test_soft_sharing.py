@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_mtl import build_model, heads, trunks
+from tf_mtl.training import add_head, remove_head
 from tf_mtl.training.trunk_averaging import TrunkAveraging
 from tf_mtl.trunks.soft_sharing import Tie, squared_distance, trace_norm
 
@@ -115,6 +116,36 @@ def test_a_loaded_or_cloned_model_ties_its_own_trunks(x, tmp_path):
     outer = keras.Model(outer_input, model(outer_input))
     outer(x)
     np.testing.assert_allclose(outer.losses[0], model.losses[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("gone", TASKS)
+@pytest.mark.parametrize("penalty", ["l2", None])
+def test_a_removed_task_is_tied_no_longer(x, gone, penalty, tmp_path):
+    left = [task for task in TASKS if task != gone]
+    model = model_of(trunks.SoftSharing([4], penalty, strength=0.3))
+    before = [np.array(each) for each in (model(x), model.losses)[1]]
+    reduced = remove_head(model, gone)
+    reduced.save(tmp_path / "model.keras")
+    expected = 0.3 * sum(map(l2, matrices(model, "dense_0", left)))
+    for each in (reduced, keras.models.load_model(tmp_path / "model.keras")):
+        each(x)
+        np.testing.assert_allclose(each.losses, [expected] if penalty else [], rtol=1e-5)
+        each.fit(x, labels(x, left), verbose=0, callbacks=[TrunkAveraging()])
+        for matrix in matrices(each, "dense_0", left):
+            np.testing.assert_allclose(matrix[0], matrix[1], atol=1e-6)
+    model = model_of(trunks.SoftSharing([4], penalty, strength=0.3))
+    remove_head(model, gone)
+    model(x)
+    np.testing.assert_allclose(model.losses, before)
+
+
+def test_frozen_trunks_have_no_penalty(x):
+    model = model_of(trunks.SoftSharing([4]))
+    larger = add_head(model, "d", heads.Regression(), features="a", freeze=True)
+    larger.fit(x, {"d": x[:, 0]}, verbose=0)
+    trunks.set_trainable(larger, False)
+    larger(x)
+    assert not larger.losses
 
 
 def test_the_tie_holds_no_variables_and_copies_keep_pretrained_weights(x):

@@ -44,9 +44,31 @@ def test_any_layer_model_or_callable_is_a_trunk():
     def function(inputs):
         return keras.layers.Dense(3)(inputs)
 
-    for trunk in (keras.layers.Dense(3), network, function):
+    for trunk in (keras.layers.Dense(3), network, function, [3], trunks.HardSharing([3])):
         model = build_model(keras.Input((4,)), trunk, {"y": heads.Regression()})
         assert model.count_params() == 4 * 3 + 3 + 3 + 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: [8, "4"], "A body is"),
+        (lambda: trunks.HardSharing("cnn"), "A body is"),
+        (lambda: lambda inputs: [inputs, inputs], "the trunk to return one tensor"),
+        (lambda: trunks.SoftSharing(two_outputs()), "the body to return one tensor"),
+        (lambda: trunks.CrossStitch(two_outputs()), "the block to return one tensor"),
+        (lambda: trunks.MMoE(two_outputs()), "the expert to return one tensor"),
+    ],
+)
+def test_trunks_that_are_none_are_refused(make, message):
+    tasks = {"a": heads.Regression(), "b": heads.Regression()}
+    with pytest.raises((TypeError, ValueError), match=message):
+        build_model(keras.Input((4,)), make(), tasks)
+
+
+def two_outputs():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, {name: keras.layers.Dense(2)(inputs) for name in ("p", "q")})
 
 
 def test_preprocessing_before_the_trunk_becomes_part_of_the_model():

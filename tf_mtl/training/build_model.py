@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,12 +11,13 @@ from ..heads import BaseHead
 from ..keras_internals import is_symbolic, node_of
 from ..names import check_known, check_task_names
 from ..trunks import Trunk
+from ..trunks.copies import check_tensor, itself
 from .model import MultiTaskModel
 
 
 def build_model(
     inputs: Any,
-    trunk: Callable[..., Any],
+    trunk: Any,
     heads: Mapping[str, Any],
     name: str | None = None,
 ) -> MultiTaskModel:
@@ -25,14 +26,15 @@ def build_model(
     Args:
         inputs: `keras.Input`, a dictionary or list of them, or Keras tensors computed from such
             inputs by preprocessing layers (which become part of the model).
-        trunk: What the tasks share: one of `tf_mtl.trunks`, any Keras layer or model, or
-            a callable, on the inputs.
+        trunk: What the tasks share: one of `tf_mtl.trunks`, a list of units of dense layers, any
+            Keras layer or model, or a callable, on the inputs.
         heads: `{task: head}`; a head is one of `tf_mtl.heads` or any Keras layer.
         name: Name of the model.
 
     Raises:
         ValueError: If there is no head, a task's name is unsuitable, the trunk's features do not
             match the tasks, or a head reads a task or input that is not there.
+        TypeError: If `trunk` is nothing of the kind.
 
     >>> from tf_mtl import heads, trunks
     >>> model = build_model(
@@ -49,10 +51,13 @@ def build_model(
             f"Received: {heads!r}."
         )
     check_task_names(heads)
-    features = trunk(inputs, list(heads)) if isinstance(trunk, Trunk) else trunk(inputs)
+    features = trunk(inputs, list(heads)) if isinstance(trunk, Trunk) else itself(trunk, inputs)
     if isinstance(features, Mapping):
         check_known(features, list(heads), "task in the trunk's features:")
         check_known(heads, list(features), "task without features of the trunk:")
+    else:
+        check_tensor(features, "trunk")
+        features = dict.fromkeys(heads, features)
     sources = _sources(inputs)
     by_name = {tensor.name: tensor for tensor in keras.tree.flatten(sources)}
     outputs: dict[str, Any] = {}
@@ -61,7 +66,7 @@ def build_model(
         if isinstance(head, BaseHead) and not head.named_by_user and not head.built:
             head.name = task
         read = [outputs[name] if name in heads else by_name[name] for name in _reads(head)]
-        outputs[task] = head(features[task] if isinstance(features, Mapping) else features, *read)
+        outputs[task] = head(features[task], *read)
     return MultiTaskModel(sources, {task: outputs[task] for task in heads}, name=name)
 
 

@@ -23,24 +23,29 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
     group is trained for the first time.
 
     `layerwise_optimizer` makes one from names of layers; this class knows variables only, so that
-    it can be saved with the model. `keras.optimizers.MultiOptimizer` is for optimizers of
-    different kinds; it has no common learning rate and must be given all gradients in each step.
+    it can be saved with the model. It knows them by path; in a loaded model, where Keras may give
+    layers within layers other paths, by their order. `keras.optimizers.MultiOptimizer` is for
+    optimizers of different kinds; it has no common learning rate and must be given all gradients in
+    each step.
 
     Args:
         optimizer: Keras optimizer, not used yet: its arguments are taken.
-        groups: `[[factor, [path of a variable, ...]], ...]`. Variables in no group have the
-            factor 1.
+        groups: `[[factor, [number of a variable, ...]], ...]`, counted from 0 in the order of
+            `made_for`. Variables in no group have the factor 1.
+        made_for: `[[path, shape], ...]` of the model's trainable variables, in their order.
         name: Name of the optimizer.
 
     Raises:
         ValueError: If the optimizer was used already, clips by the global norm (which is one over
-            all groups) or scales losses, or a factor is negative.
+            all groups) or scales losses, or a factor is negative; in training, if a group has
+            none of the variables that are trained.
     """
 
     def __init__(
         self,
         optimizer: keras.optimizers.Optimizer,
-        groups: Sequence[tuple[float, Sequence[str]]],
+        groups: Sequence[tuple[float, Sequence[int]]],
+        made_for: Sequence[tuple[str, Sequence[int]]],
         name: str | None = None,
     ) -> None:
         _check(optimizer, groups)
@@ -49,7 +54,8 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
         if isinstance(rate, Mapping):
             rate = keras.optimizers.schedules.deserialize(rate)
         super().__init__(learning_rate=rate, name=name)
-        self.groups = [(float(factor), list(paths)) for factor, paths in groups]
+        self.groups = [(float(factor), list(numbers)) for factor, numbers in groups]
+        self.made_for = [(path, list(shape)) for path, shape in made_for]
         self._settings = settings
         self._parts = [
             _with_rate(settings, _ScaledRate(self, factor), f"{self.name}_{i}")
@@ -76,8 +82,18 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
         """Makes the slots of all groups."""
         if self.built:
             return
-        numbers = {path: i for i, (_, paths) in enumerate(self.groups, 1) for path in paths}
-        self._group = {self._var_key(each): numbers.get(each.path, 0) for each in variables}
+        known = self._recognized(variables)
+        self._group = {self._var_key(each): 0 for each in variables}
+        for i, (factor, numbers) in enumerate(self.groups, 1):
+            members = [known[number] for number in numbers if number in known]
+            if numbers and not members:
+                missing = [self.made_for[number][0] for number in numbers]
+                raise ValueError(
+                    f"No variable of the group with the factor {factor} is trained: {missing}. "
+                    f"Received: {[each.path for each in variables]}. Freeze layers first, and "
+                    "compile with layerwise_optimizer(...) of this model."
+                )
+            self._group.update({self._var_key(each): i for each in members})
         for part, (_, members) in zip(
             self._parts, self._split([None] * len(variables), variables), strict=True
         ):
@@ -114,13 +130,34 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
         rate = super().get_config()["learning_rate"]
         settings = {**self._settings["config"], "learning_rate": rate}
         optimizer = {**self._settings, "config": settings}
-        return {"optimizer": optimizer, "groups": self.groups, "name": self.name}
+        return {
+            "optimizer": optimizer,
+            "groups": self.groups,
+            "made_for": self.made_for,
+            "name": self.name,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> LayerwiseOptimizer:
         """Returns an optimizer without slots yet."""
         optimizer = keras.optimizers.deserialize(config["optimizer"], custom_objects)
         return cls(**{**config, "optimizer": optimizer})
+
+    def _recognized(self, variables: Sequence[Any]) -> dict[int, Any]:
+        """Returns `{number in made_for: variable}`, more variables behind them left out."""
+        of_path: dict[str, list[Any]] = {}
+        for variable in variables:
+            of_path.setdefault(variable.path, []).append(variable)
+        by_path = {
+            number: of_path[path][0]
+            for number, (path, _) in enumerate(self.made_for)
+            if len(of_path.get(path, ())) == 1
+        }
+        first = variables[: len(self.made_for)]
+        alike = [list(each.shape) for each in first] == [shape for _, shape in self.made_for]
+        if len(by_path) < len(self.made_for) and alike:
+            return dict(enumerate(first))
+        return by_path
 
     def _split(
         self, gradients: Sequence[Any], variables: Sequence[Any]
@@ -155,25 +192,18 @@ def layerwise_optimizer(
     >>> model = build_model(keras.Input((4,)), keras.layers.Dense(3, name="trunk"),
     ...     {"a": heads.Regression(), "b": heads.Regression()})
     >>> optimizer = layerwise_optimizer("adam", model, {"trunk": 0.1})
-    >>> optimizer.groups
-    [(0.1, ['trunk/kernel', 'trunk/bias'])]
+    >>> optimizer.groups, [path for path, _ in optimizer.made_for[:2]]
+    ([(0.1, [0, 1])], ['trunk/kernel', 'trunk/bias'])
     """
     layers = {layer.name: layer for layer in sublayers(model)[:0:-1] if layer.trainable_weights}
     check_known(factors, list(layers), "trained layer in `factors`:")
-    groups: dict[str, list[str]] = {name: [] for name in factors}
-    for path, names in _owners(model, [layers[name] for name in factors]).items():
-        if len(names) > 1:
-            raise ValueError(
-                f"Two variables of the model are called {path!r}, and an optimizer cannot tell "
-                f"them apart, but they would get the factors of {sorted(map(str, names))}. Give "
-                "the layers names of their own."
-            )
-        name = names.pop()
-        if name is not None:
-            groups[name].append(path)
-    return LayerwiseOptimizer(
-        keras.optimizers.get(optimizer), [(factors[name], groups[name]) for name in factors]
-    )
+    owners = _owners(model, [layers[name] for name in factors])
+    groups = [
+        (factors[name], [number for number, owner in enumerate(owners) if owner == name])
+        for name in factors
+    ]
+    made_for = [(each.path, list(each.shape)) for each in model.trainable_variables]
+    return LayerwiseOptimizer(keras.optimizers.get(optimizer), groups, made_for)
 
 
 def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
@@ -223,18 +253,15 @@ def _with_rate(settings: dict[str, Any], rate: _ScaledRate, name: str) -> Any:
     return optimizer
 
 
-def _owners(model: keras.Model, layers: Sequence[Any]) -> dict[str, set[str | None]]:
-    """Returns `{path of a variable: the innermost of the layers that hold it}`, None for none."""
+def _owners(model: keras.Model, layers: Sequence[Any]) -> list[str | None]:
+    """Returns the innermost of the layers that holds each trainable variable, None for none."""
     owner: dict[int, str] = {}
     for layer in sorted(layers, key=lambda layer: -len(sublayers(layer))):  # the innermost last
         owner.update(dict.fromkeys(map(id, layer.trainable_weights), layer.name))
-    found: dict[str, set[str | None]] = {}
-    for variable in model.trainable_variables:
-        found.setdefault(variable.path, set()).add(owner.get(id(variable)))
-    return found
+    return [owner.get(id(variable)) for variable in model.trainable_variables]
 
 
-def _check(optimizer: Any, groups: Sequence[tuple[float, Sequence[str]]]) -> None:
+def _check(optimizer: Any, groups: Sequence[tuple[float, Sequence[int]]]) -> None:
     if not isinstance(optimizer, keras.optimizers.Optimizer) or optimizer.built:
         raise ValueError(
             "LayerwiseOptimizer takes the arguments of a new Keras optimizer. Received: "

@@ -11,6 +11,7 @@ from ..heads import BaseHead
 from ..keras_internals import Functional, input_structure, node_of, place_of
 from ..names import check_known, check_task_names
 from ..trunks.graph import nodes_before
+from ..trunks.soft_sharing import Tie
 from .model import MultiTaskModel
 from .recompile import compile_like
 
@@ -96,6 +97,9 @@ def remove_head(model: MultiTaskModel, task: str, compile: bool = True) -> Multi
         used = {id(each) for node in nodes_before(list(outputs.values())) for each in node.outputs}
         inputs = {name: tensor for name, tensor in inputs.items() if id(tensor) in used}
     reduced = MultiTaskModel(inputs, outputs, name=model.name)
+    if any(isinstance(layer, Tie) for layer in reduced.layers):
+        # The given model's tie still counts all tasks; one that is called anew counts those left.
+        reduced = keras.models.clone_model(reduced, clone_function=_but_ties)
     if compile:
         compile_like(reduced, model, {})
     return reduced
@@ -207,6 +211,11 @@ def _named_features(model: MultiTaskModel, name: str) -> keras.KerasTensor:
     if len(outputs) != 1:
         raise ValueError(f"Layer {name!r} has {len(outputs)} outputs. Name a layer with one.")
     return outputs[0]
+
+
+def _but_ties(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Returns a copy of a tie, and every other layer itself."""
+    return Tie.from_config(layer.get_config()) if isinstance(layer, Tie) else layer
 
 
 def _first_input(output: keras.KerasTensor) -> keras.KerasTensor:

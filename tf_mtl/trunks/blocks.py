@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from ..names import check_known
 from .body import StackedBody
-from .copies import are_units, copy_of
+from .copies import are_units, check_separate, copy_of
 from .mlp import MLP
 
 
@@ -40,6 +40,18 @@ def blocks_of(body: Any) -> list[Callable[..., Any]]:
     if not blocks:
         raise ValueError("A body needs at least one block. Received an empty list.")
     return [functools.partial(_numbered, i, block) for i, block in enumerate(blocks)]
+
+
+def columns_of(block: Callable[..., Any], features: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `{task: output}` of a copy of a block on the features of each task.
+
+    Raises:
+        ValueError: If a copy returns more than one tensor, or a function returns the same layer
+            for two tasks.
+    """
+    columns = {task: block(each, name=task) for task, each in features.items()}
+    check_separate(columns, block, "block")
+    return columns
 
 
 def _numbered(i: int, block: Any, inputs: Any, name: str) -> Any:

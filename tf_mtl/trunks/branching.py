@@ -9,6 +9,7 @@ import keras
 
 from ..names import check_known
 from .blocks import blocks_of
+from .copies import check_separate
 from .trunk import Trunk
 
 Partition = Sequence[Sequence[str]]
@@ -97,10 +98,13 @@ class Branching(Trunk):
         self._check(tasks, len(blocks))
         features = dict.fromkeys(tasks, inputs)
         for i, block in enumerate(blocks):
+            made = {}
             for group in self.tree[min(i, len(self.tree) - 1)]:
                 everyone = len(group) == len(tasks) > 1
-                made = block(features[group[0]], name="shared" if everyone else "_".join(group))
-                features.update(dict.fromkeys(group, made))
+                name = "shared" if everyone else "_".join(group)
+                made[name] = block(features[group[0]], name=name)
+                features.update(dict.fromkeys(group, made[name]))
+            check_separate(made, block, "block")
         return features
 
     def _check(self, tasks: Sequence[str], number_of_blocks: int) -> None:

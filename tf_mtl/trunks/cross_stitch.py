@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from .blocks import blocks_of
+from .blocks import blocks_of, columns_of
+from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, check_share, first_shares, weighted_sum
 from .trunk import Trunk
 
@@ -51,7 +52,7 @@ class CrossStitch(Trunk):
         """Returns `{task: features}`."""
         features = dict.fromkeys(tasks, inputs)
         for i, block in enumerate(blocks_of(self.body)):
-            columns = [block(features[task], name=task) for task in tasks]
+            columns = list(columns_of(block, features).values())
             features = {
                 task: CrossStitchUnit(
                     t, self.own, self.by_channel, name=f"{task}_cross_stitch_{i}"
@@ -62,7 +63,7 @@ class CrossStitch(Trunk):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class CrossStitchUnit(keras.layers.Layer):
+class CrossStitchUnit(KeepsMask):
     """The sum of the features of all tasks with the learnt weights of one of them.
 
     Args:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from ..keras_internals import node_of
-from .copies import are_units, copy_of
+from .copies import are_units, check_separate, copy_of
 
 
 def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -23,28 +20,8 @@ def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, An
         ValueError: If an expert returns more than one tensor, or a function returns the same
             layer for two experts.
     """
-    outputs: dict[str, Any] = {}
-    operations: list[Any] = []
-    used: set[int] = set()
-    for name in names:
-        output = copy_of(expert, inputs, name)
-        if not isinstance(output, keras.KerasTensor):
-            raise ValueError(
-                f"An expert returns one tensor of features. Received: {output!r}. Wrap the layer "
-                "in a function that returns the tensor to use: "
-                "expert=lambda inputs: Layer()(inputs)['name']."
-            )
-        operation = node_of(output).operation
-        variables = {id(variable) for variable in getattr(operation, "trainable_variables", ())}
-        if operation in operations or variables & used:
-            raise ValueError(
-                f"Two experts share a layer: {expert!r} uses the same one in every call. Make the "
-                "layer within the function, so that each expert has its own, or pass the layer "
-                "itself, which is then copied."
-            )
-        operations.append(operation)
-        used |= variables
-        outputs[name] = output
+    outputs = {name: copy_of(expert, inputs, name) for name in names}
+    check_separate(outputs, expert, "expert")
     return outputs
 
 

@@ -18,21 +18,34 @@ _AVERAGES = {
 def flattened(inputs: Any, name: str) -> Any:
     """Returns inputs as `[B, d]`: tensors of other ranks flattened, several of them joined.
 
+    Sequences and maps of unknown size are averaged over their positions.
+
     Args:
         inputs: Keras tensor, or a dictionary or list of them.
         name: Prefix of the layers' names.
+
+    Raises:
+        ValueError: If the number of channels is unknown, or the rank too high for an average.
     """
     given = keras.tree.flatten(inputs)
-    names = [f"{name}_flatten"]
-    if len(given) > 1:
-        names = [f"{name}_flatten_{i}" for i in range(len(given))]
-    vectors = [
-        tensor if len(tensor.shape) == 2 else keras.layers.Flatten(name=flatten)(tensor)
-        for tensor, flatten in zip(given, names, strict=True)
-    ]
+    numbers = [""] if len(given) == 1 else [f"_{i}" for i in range(len(given))]
+    vectors = [_vector(tensor, name, number) for tensor, number in zip(given, numbers, strict=True)]
     if len(vectors) == 1:
         return vectors[0]
     return keras.layers.Concatenate(name=f"{name}_inputs")(vectors)
+
+
+def _vector(tensor: Any, name: str, number: str) -> Any:
+    if tensor.shape[-1] is None and len(tensor.shape) > 1:
+        raise ValueError(
+            f"Dense layers need a known number of channels, the last axis. {name} received "
+            f"{tuple(tensor.shape)}. Give the input, or the layer before, a fixed last axis."
+        )
+    if len(tensor.shape) == 2:
+        return tensor
+    if None in tensor.shape[1:-1]:
+        return averaged(tensor, f"{name}_average{number}")
+    return keras.layers.Flatten(name=f"{name}_flatten{number}")(tensor)
 
 
 def averaged(features: Any, name: str) -> Any:

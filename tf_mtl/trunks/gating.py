@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from .copies import copy_of
-from .flatten import averaged, flattened
+from .flatten import flattened
 from .mixture import Mixture
 
 
@@ -17,9 +17,8 @@ def gate_features(inputs: Any, gate: Any = None, name: str = "gate") -> Any:
 
     Args:
         inputs: Keras tensor, or a dictionary or list of them.
-        gate: None takes the inputs themselves, flattened and joined; images and sequences of
-            unknown size are averaged over their positions. Otherwise any recipe of features that
-            `copy_of` takes, used once for all gates.
+        gate: None takes the inputs themselves. Otherwise any recipe of features that `copy_of`
+            takes, used once for all gates. Either is flattened and joined.
         name: Prefix of the layers' names.
 
     Raises:
@@ -35,11 +34,7 @@ def gate_features(inputs: Any, gate: Any = None, name: str = "gate") -> Any:
                 "and no floats. Pass gate=..., a body, layer or function from the inputs to the "
                 "features that the gates shall see: an embedding and its average, for instance."
             )
-    fixed = [
-        averaged(tensor, f"{name}_average_{i}") if None in tensor.shape[1:-1] else tensor
-        for i, tensor in enumerate(tensors)
-    ]
-    return flattened(fixed, name)
+    return flattened(tensors, name)
 
 
 def mix(

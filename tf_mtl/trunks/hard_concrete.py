@@ -78,6 +78,9 @@ class HardConcreteGate(keras.layers.Layer):
             keras.ops.cast(z, self.compute_dtype), (batch, self.num_experts)
         )
 
+    def compute_mask(self, features: Any, previous_mask: Any) -> None:
+        """Gates have no padding."""
+
     def compute_output_shape(self, features_shape: Any) -> Any:
         """Returns `(B, num_experts)`."""
         return (features_shape[0], self.num_experts)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from .copies import itself
 from .towers import Towers, with_towers
 from .trunk import Trunk
 
@@ -18,8 +19,8 @@ class HardSharing(Trunk):
     Passing a body straight to `build_model` is the same without towers.
 
     Args:
-        body: Shared part: a body of this package, any Keras layer or model, or a callable from
-            inputs to features.
+        body: Shared part: a list of units, a body of this package, any Keras layer or model, or a
+            callable from inputs to features.
         towers: Units of the dense layers of every task's tower, or `{task: units}`.
 
     Reference: R. Caruana, Multitask Learning, Machine Learning 28, 1997.
@@ -33,7 +34,7 @@ class HardSharing(Trunk):
 
     def __init__(
         self,
-        body: Callable[..., Any],
+        body: Any,
         towers: Towers = (),
     ) -> None:
         self.body = body
@@ -41,4 +42,4 @@ class HardSharing(Trunk):
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns one tensor for all tasks, or `{task: tensor}` where there are towers."""
-        return with_towers(self.body(inputs), tasks, self.towers)
+        return with_towers(itself(self.body, inputs), tasks, self.towers)

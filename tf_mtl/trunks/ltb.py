@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from .blocks import blocks_of
+from .blocks import blocks_of, columns_of
+from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, weighted_sum
 from .trunk import Trunk
 
@@ -79,12 +80,12 @@ class LTB(Trunk):
                     )(below)
                     for t, task in enumerate(tasks)
                 }
-            features = {task: block(features[task], name=task) for task in tasks}
+            features = columns_of(block, features)
         return features
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class ParentChoice(keras.layers.Layer):
+class ParentChoice(KeepsMask):
     """One of several tensors, softly chosen in training, the likeliest in inference.
 
     Args:

@@ -8,6 +8,40 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import copy_mask, keras_mask
+
+
+class KeepsMask(keras.layers.Layer):
+    """Base of layers whose output has the steps of their features, and so their mask.
+
+    Of several inputs the first one that has a mask tells it: features that are mixed come from the
+    same steps, and what else a layer reads (a vector of the task) has none.
+    """
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Returns the mask of the features, or None."""
+        return next((mask for mask in keras.tree.flatten(previous_mask) if mask is not None), None)
+
+
+def with_mask_of(features: Sequence[Any], tensor: Any) -> Any:
+    """Returns a tensor with the mask of the first of the features that has one.
+
+    For layers whose features are not their first argument, the only one that `compute_mask` sees.
+    """
+    masked = [each for each in features if keras_mask(each) is not None]
+    return copy_mask(masked[0], tensor) if masked else tensor
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class MaskedModel(keras.Model):
+    """A functional model for features with a mask, which its layers heed and hand on themselves.
+
+    Keras' own does the same, but warns that it destroys the mask.
+    """
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """The layers within have given the output its mask."""
+
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class JoinFeatures(keras.layers.Layer):
@@ -246,6 +280,29 @@ class AddPositions(keras.layers.Layer):
     def compute_output_shape(self, features_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the features."""
         return tuple(features_shape)
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class LargestOfSteps(keras.layers.GlobalMaxPooling1D):
+    """The largest value at any of the steps that are there; zeros where none is.
+
+    `keras.layers.GlobalMaxPooling1D` looks at padding too.
+
+    >>> embedding = keras.layers.Embedding(9, 1, keras.initializers.Constant(-1), mask_zero=True)
+    >>> LargestOfSteps()(embedding(keras.ops.array([[5, 7, 0], [0, 0, 0]]))).numpy().tolist()
+    [[-1.0], [0.0]]
+    """
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the largest values, `[B, d]`."""
+        if mask is None:
+            return super().call(inputs)
+        there = mask[..., None]
+        largest = keras.ops.max(keras.ops.where(there, inputs, -math.inf), axis=1)
+        return keras.ops.where(keras.ops.any(there, axis=1), largest, 0)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """A single vector has no padding."""
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

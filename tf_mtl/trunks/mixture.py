@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from .masked_layers import with_mask_of
+
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class Mixture(keras.layers.Layer):
@@ -49,13 +51,14 @@ class Mixture(keras.layers.Layer):
         """Returns the weighted sum, of the shape of each output."""
         ones = (1,) * (len(outputs[0].shape) - 1)
         weights = keras.ops.split(gates, len(outputs), axis=-1)
-        return functools.reduce(
+        total = functools.reduce(
             keras.ops.add,
             [
                 keras.ops.reshape(weight, (-1, *ones)) * output
                 for weight, output in zip(weights, outputs, strict=True)
             ],
         )
+        return with_mask_of(outputs, total)
 
     def compute_output_shape(self, gates_shape: Any, outputs_shape: Any) -> Any:
         """Returns the shape of one output."""

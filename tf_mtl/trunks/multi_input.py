@@ -11,7 +11,7 @@ from ..names import check_known
 from .body import Body
 from .copies import copy_of
 from .flatten import averaged
-from .masked_layers import AverageSteps
+from .masked_layers import AddFeatures, AverageSteps
 from .tokens import Shape
 
 FUSIONS = ("concatenate", "sum", "gated", "attention")
@@ -110,7 +110,8 @@ class MultiInput(Body):
         if len(sequences) > 1:
             tokens = keras.layers.Concatenate(axis=1, name=f"{prefix}tokens")(sequences)
         attended = keras.layers.MultiHeadAttention(1, self.units, name=name)(tokens, tokens)
-        tokens = keras.layers.Add(name=f"{prefix}attention_sum")([tokens, attended])
+        # Its mask is that of the attended tokens: Keras' attention takes the mask off its inputs.
+        tokens = AddFeatures(name=f"{prefix}attention_sum")(attended, tokens)
         return AverageSteps(name=f"{prefix}attention_mean")(tokens)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .blocks import blocks_of
+from .blocks import blocks_of, columns_of
 from .flatten import averaged
 from .mixing import check_share, first_shares
 from .pointwise import pointwise
@@ -70,7 +70,7 @@ class NDDR(Trunk):
         features = dict.fromkeys(tasks, inputs)
         behind: dict[str, list[Any]] = {task: [] for task in tasks}
         for i, block in enumerate(blocks_of(self.body)):
-            columns = [block(features[task], name=task) for task in tasks]
+            columns = list(columns_of(block, features).values())
             joined = columns[0]
             if len(tasks) > 1:
                 joined = keras.layers.Concatenate(name=f"all_features_{i}")(columns)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from .copies import copy_of
+from .masked_layers import MaskedModel
 
 
 def reusable(body: Any, inputs: Any, name: str) -> keras.Model:
@@ -25,4 +26,4 @@ def reusable(body: Any, inputs: Any, name: str) -> keras.Model:
     inside = keras.tree.map_structure(
         lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype), inputs
     )
-    return keras.Model(inside, copy_of(body, inside, name), name=name)
+    return MaskedModel(inside, copy_of(body, inside, name), name=name)

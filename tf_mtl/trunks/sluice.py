@@ -8,9 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from .blocks import blocks_of
+from .blocks import blocks_of, columns_of
 from .cnn import CNN
 from .copies import are_units
+from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, check_share, first_shares, weighted_sum
 from .mlp import MLP
 from .trunk import Trunk
@@ -73,7 +74,7 @@ class Sluice(Trunk):
         features = dict.fromkeys(tasks, inputs)
         layers: dict[str, list[Any]] = {task: [] for task in tasks}
         for i, block in enumerate(blocks_of(self._regularized())):
-            columns = [block(features[task], name=task) for task in tasks]
+            columns = list(columns_of(block, features).values())
             for t, task in enumerate(tasks):
                 unit = SluiceUnit(t, self.subspaces, self.own, name=f"{task}_sluice_{i}")
                 features[task] = unit(columns)
@@ -98,7 +99,7 @@ class Sluice(Trunk):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class SluiceUnit(keras.layers.Layer):
+class SluiceUnit(KeepsMask):
     """A learnt mix of the subspaces of all tasks' features, for one task.
 
     Args:
@@ -164,7 +165,7 @@ class SluiceUnit(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class LayerMixture(keras.layers.Layer):
+class LayerMixture(KeepsMask):
     """A learnt weighted sum of the features of several layers, at the start their mean.
 
     Call arguments:

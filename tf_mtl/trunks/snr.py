@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .copies import check_separate
 from .experts import check_number, make_experts, recipes_by_level
 from .gating import mix
 from .hard_concrete import HardConcreteGate
@@ -79,6 +80,7 @@ class SNR(Trunk):
             experts: dict[str, Any] = {}
             for i in numbers:
                 experts |= make_experts(recipe, seen[i], [f"{prefix}expert_{i}"])
+            check_separate(experts, recipe, "expert")
             if level + 1 < self.num_levels:
                 seen = [self._connected(experts, prefix, str(i), level) for i in numbers]
             else:

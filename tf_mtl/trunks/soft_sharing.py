@@ -9,8 +9,9 @@ import keras
 
 from ..keras_internals import is_symbolic
 from ..names import check_known
-from .copies import copy_of
+from .copies import check_tensor, copy_of
 from .graph import operations_before
+from .masked_layers import KeepsMask
 from .trunk import Trunk
 
 
@@ -64,19 +65,22 @@ class SoftSharing(Trunk):
         """Returns `{task: features}`."""
         tie = Tie(list(tasks), self.penalty, self.strength, name="soft_sharing")
         features = {task: copy_of(self.body, inputs, f"{task}_trunk") for task in tasks}
+        for each in features.values():
+            check_tensor(each, "body")
         return {task: tie(features[task], task=task) for task in tasks}
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class Tie(keras.layers.Layer):
+class Tie(KeepsMask):
     """Leaves the features of all tasks as they are and adds the penalty on their layers' distance.
 
     It is called once for each task, at the ends of networks built alike. From the graph of each
     call it knows the layers before it; those on the path to all tasks are no part of the penalty.
-    It holds no variables, so that none becomes shared by it.
+    Tasks that it was not called for, since their heads were removed, do not count. It holds no
+    variables, so that none becomes shared by it.
 
     Args:
-        tasks: Names of the tasks. The call for the last of them adds the penalty.
+        tasks: Names of the tasks. The call for the last one that counts adds the penalty.
         penalty: "l2", "trace_norm" or None.
         strength: Factor of the penalty.
         **kwargs: Other arguments of `keras.layers.Layer`.
@@ -117,12 +121,16 @@ class Tie(keras.layers.Layer):
 
     def call(self, features: Any, task: str) -> Any:
         """Returns the features, and for the last task adds the penalty."""
-        if self.penalty is not None and task == self.tasks[-1] and len(self.tasks) > 1:
+        if self.penalty is not None and task in self._tied_tasks()[-1:]:
             distance = PENALTIES[self.penalty]
             groups = [group for group in self.tied_variables() if any(v.trainable for v in group)]
-            total = sum(distance(group) for group in groups)
-            self.add_loss(self.strength * total)
+            if groups:
+                self.add_loss(self.strength * sum(distance(group) for group in groups))
         return features
+
+    def _tied_tasks(self) -> list[str]:
+        """Returns the tasks that the tie was called for, in their order."""
+        return [task for task in self.tasks if task in self._layers_of]
 
     def tied_variables(self) -> list[tuple[Any, ...]]:
         """Returns tuples of T variables, one of each task's body, that correspond to each other.
@@ -132,15 +140,18 @@ class Tie(keras.layers.Layer):
         Raises:
             ValueError: If the bodies of the tasks do not have variables of the same shapes.
         """
+        tasks = self._tied_tasks()
+        if len(tasks) < 2:
+            return []
         of_task = [
-            [variable for layer in self._layers_of.get(task, []) for variable in layer.weights]
-            for task in self.tasks
+            [variable for layer in self._layers_of[task] for variable in layer.weights]
+            for task in tasks
         ]
         common = set.intersection(*({id(v) for v in variables} for variables in of_task))
         columns = [[v for v in variables if id(v) not in common] for variables in of_task]
         shapes = [[tuple(variable.shape) for variable in column] for column in columns]
-        if len(self.tasks) > 1 and (not shapes[0] or any(each != shapes[0] for each in shapes)):
-            found = dict(zip(self.tasks, shapes, strict=True))
+        if not shapes[0] or any(each != shapes[0] for each in shapes):
+            found = dict(zip(tasks, shapes, strict=True))
             raise ValueError(
                 "Soft sharing needs bodies of the tasks that are built alike and have variables. "
                 f"Their variables have the shapes {found}. A callable body must make new layers in "

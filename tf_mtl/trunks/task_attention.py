@@ -108,6 +108,8 @@ class QueryAttention(keras.layers.Layer):
         shape = (keras.ops.shape(features)[0], 1, features.shape[-1])
         query = keras.ops.broadcast_to(self.query, shape)
         attention_mask = None if mask is None else keras.ops.expand_dims(mask, 1)
+        # A copy: Keras' attention takes the mask off what it reads, and other tasks read it too.
+        features = keras.ops.copy(features)
         return self.attention(query, features, attention_mask=attention_mask)[:, 0]
 
     def compute_mask(self, features: Any, previous_mask: Any) -> None:

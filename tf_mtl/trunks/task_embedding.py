@@ -9,6 +9,7 @@ import keras
 
 from ..names import check_known
 from .blocks import blocks_of
+from .masked_layers import KeepsMask
 from .mlp import MLP
 from .reused import reusable
 from .trunk import Trunk
@@ -114,6 +115,9 @@ class TaskVector(keras.layers.Layer):
         """Returns the vector."""
         return keras.ops.convert_to_tensor(self.vector)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """A vector has no padding."""
+
     def compute_output_shape(self, inputs_shape: Any) -> tuple[int, int]:
         """One vector for all rows."""
         return (1, self.dimension)
@@ -124,7 +128,7 @@ class TaskVector(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class TaskConditioning(keras.layers.Layer):
+class TaskConditioning(KeepsMask):
     """Features changed by a vector of the task, in the way that `TaskEmbedding` describes.
 
     Args:

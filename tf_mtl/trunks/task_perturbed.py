@@ -9,6 +9,7 @@ import keras
 
 from ..names import check_known
 from .blocks import blocks_of
+from .masked_layers import KeepsMask
 from .reused import reusable
 from .trunk import Trunk
 
@@ -103,7 +104,7 @@ class TaskPerturbed(Trunk):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class Modulation(keras.layers.Layer):
+class Modulation(KeepsMask):
     """(1 + γ) ⊙ features + β with learnt vectors γ and β, zero at the start.
 
     Args:
@@ -150,7 +151,7 @@ class Modulation(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class LowRankAdapter(keras.layers.Layer):
+class LowRankAdapter(KeepsMask):
     """features + features A B, with A `[d, rank]` random and B `[rank, d]` zero at the start.
 
     Args:

@@ -9,7 +9,13 @@ import keras
 from ..names import check_known
 from .body import Body
 from .copies import copy_of
-from .masked_layers import AverageSteps
+from .masked_layers import (
+    AddFeatures,
+    AverageSteps,
+    KeepsMask,
+    LargestOfSteps,
+    MaskedConvolution,
+)
 from .reused import reusable
 from .tokens import Positions
 
@@ -75,22 +81,23 @@ class TimeDistributed(Body):
             recurrent = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[self.over_time]
             return recurrent(self.units, name=f"{name}_{self.over_time}")(frames)
         if self.over_time == "convolution":
-            frames = keras.layers.Conv1D(
-                self.units, 3, padding="same", activation="relu", name=f"{name}_convolution"
+            frames = MaskedConvolution(
+                self.units, 3, activation="relu", name=f"{name}_convolution"
             )(frames)
-            return keras.layers.GlobalMaxPooling1D(name=f"{name}_maximum")(frames)
+            return LargestOfSteps(name=f"{name}_maximum")(frames)
         if self.over_time == "attention":
             frames = keras.layers.Dense(self.units, name=f"{name}_projection")(frames)
             frames = Positions(name=f"{name}_positions")(frames)
             attended = keras.layers.MultiHeadAttention(1, self.units, name=f"{name}_attention")(
                 frames, frames
             )
-            frames = keras.layers.Add(name=f"{name}_sum")([frames, attended])
+            # Its mask is that of the attended frames: Keras' attention takes it off its inputs.
+            frames = AddFeatures(name=f"{name}_sum")(attended, frames)
         return AverageSteps(name=f"{name}_average")(frames)
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class EveryFrame(keras.layers.Layer):
+class EveryFrame(KeepsMask):
     """A layer or model on every frame of a series, all frames in one call.
 
     `keras.layers.TimeDistributed` calls the layer frame by frame, which takes longer.

@@ -51,11 +51,6 @@ def _tokens(tensor: Any, width: int, patch_size: int, name: str) -> Any:
             width, patch_size, strides=patch_size, padding="same", name=f"{name}_patches"
         )(tensor)
         tokens = keras.layers.Reshape((-1, width), name=f"{name}_sequence")(patches)
-    if tokens.shape[1] is None:
-        raise ValueError(
-            "The positions of a sequence are learnt, so that its length must be fixed. Received "
-            f"the shape {tuple(tensor.shape)}. Pad the input to a fixed length, with a mask."
-        )
     return Positions(name=f"{name}_positions")(tokens)
 
 
@@ -110,6 +105,9 @@ class Positions(keras.layers.Layer):
 
     Returns:
         `[B, L, width]`.
+
+    Raises:
+        ValueError: If the length is not fixed.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -118,6 +116,12 @@ class Positions(keras.layers.Layer):
 
     def build(self, tokens_shape: Shape) -> None:
         """Creates the vectors."""
+        if tokens_shape[1] is None:
+            raise ValueError(
+                "The positions of a sequence are learnt, so that its length must be fixed. "
+                f"{self.name} received the shape {tuple(tokens_shape)}. Pad the input to a fixed "
+                "length, with a mask."
+            )
         self.vectors = self.add_weight(
             name="vectors",
             shape=tokens_shape[1:],
