@@ -112,3 +112,25 @@ def test_text_in_another_encoding(tmp_path):
     (tmp_path / "a.csv").write_bytes("name,y\nGrö,1\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"a.csv is not text in UTF-8"):
         data.from_csv(tmp_path / "a.csv", {"y": "auto"})
+
+
+CODES = {
+    "codes": ["007", "010", "A12"],
+    "bools": ["true", "false", "maybe"],
+    "numbers": ["1.50", "2", "n/k"],
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("cells", CODES.values(), ids=CODES)
+def test_text_is_text_in_test_rows_that_look_like_numbers(tmp_path, cells, stream):
+    rows = [f"{cells[n % 3]},{cells[n % 3]},{n}" for n in range(90)]
+    train = write(tmp_path / "a.csv", rows, "code,label,n")
+    test = write(
+        tmp_path / "test.csv", [row for row in rows if cells[2] not in row], "code,label,n"
+    )
+    splits = data.from_csv(train, {"label": "classification"}, test_path=test, stream=stream)
+    x, y = next(iter(splits.test))
+    names = np.array(splits.targets["label"].class_names)[y["label"]]
+    assert x["code"].numpy().ravel().astype(str).tolist() == names.tolist()
+    assert set(names) == set(cells[:2])

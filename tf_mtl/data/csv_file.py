@@ -68,16 +68,19 @@ def from_csv(
         "separator": separator,
         "names": names,
         "missing_values": missing_values,
-        "text_columns": encoding.categorical,
     }
 
-    def table(files: Files) -> Table:
+    def table(files: Files, texts: Sequence[str]) -> Table:
         if stream:
-            return StreamedTable(existing_files(files), partial(_pieces, **reading), named(files))
-        return FrameTable(read_csv(files, **reading), named(files))
+            pieces = partial(_pieces, **reading, text_columns=texts)
+            return StreamedTable(existing_files(files), pieces, named(files))
+        return FrameTable(read_csv(files, **reading, text_columns=texts), named(files))
 
-    main = table(path)
-    apart = {} if test_path is None else {"test": table(test_path)}
+    main = table(path, encoding.categorical)
+    apart = {}
+    if test_path is not None:
+        # A column of codes is text in these rows too, even if they hold digits only.
+        apart["test"] = table(test_path, [*encoding.categorical, *main.texts()])
     return splits_from_tables(main, apart, targets, encoding=encoding, **options)
 
 

@@ -14,7 +14,7 @@ from .cells import Cells
 from .columns import input_arrays, input_kinds, input_names
 from .encoding import Encoding, as_encoding, encode_inputs
 from .epoch_order import EpochOrder
-from .frames import as_frame
+from .frames import as_frame, content_of
 from .splits import Splits, batches, build_splits
 from .target_columns import encode_columns, target_columns
 
@@ -28,6 +28,10 @@ class Table(Protocol):
 
     def kinds(self, columns: Sequence[str], encoding: Encoding) -> dict[str, str]:
         """Returns the kinds of input columns, as `input_kinds` does."""
+        ...
+
+    def texts(self) -> list[str]:
+        """Returns the columns that hold text."""
         ...
 
     def read(
@@ -66,6 +70,10 @@ class FrameTable:
             return found
 
         return input_kinds(columns, cells, encoding, self.source)
+
+    def texts(self) -> list[str]:
+        """Returns the columns that hold text."""
+        return [column for column in self.columns if content_of(self.frame[column]) == "text"]
 
     def read(
         self, inputs: Mapping[str, str], kinds: Mapping[str, str], others: Sequence[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from .labels import MISSING, Labels, encode_labels
 from .targets import KINDS, Target
 
 _KEYS = ("column", "columns", "kind", "positive")
+# How `as_text` writes what pandas reads as a number or a bool.
+_PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d*[1-9])?|True|False")
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,14 @@ class TargetColumns:
     positive: tuple[str, ...] = ()
 
 
-def target_columns(targets: Mapping[str, Any], columns: Sequence[str]) -> list[TargetColumns]:
+def target_columns(
+    targets: Mapping[str, Any], columns: Sequence[str] | None
+) -> list[TargetColumns]:
     """Reads the `targets` argument of `from_dataframe` and `from_csv`.
+
+    Args:
+        targets: The argument.
+        columns: Those of the table; None if they are not known yet.
 
     Raises:
         ValueError: For an unknown column, kind or key, or two tasks of one name.
@@ -60,7 +69,30 @@ def target_columns(targets: Mapping[str, Any], columns: Sequence[str]) -> list[T
     return list(found.values())
 
 
-def _read(key: str, value: Any, columns: Sequence[str]) -> TargetColumns:
+def text_targets(targets: Mapping[str, Any], known: Mapping[str, Target]) -> list[str]:
+    """Returns the columns that were text when the classes were learnt, as their names show.
+
+    Of labels "01", "02" and "3a" another file may hold only "01" and "02", which pandas would take
+    for numbers. Names that come from numbers or bools look as Python writes them.
+
+    Args:
+        targets: As for `from_dataframe`.
+        known: `{task: Target}` that the training table gave.
+
+    >>> known = {"size": Target("classification", class_names=("01", "02", "3a")),
+    ...          "floor": Target("classification", class_names=("1", "2", "4"))}
+    >>> text_targets({"size": "auto", "floor": "auto"}, known)
+    ['size']
+    """
+    return [
+        column
+        for target in target_columns(targets, None)
+        for column in target.columns
+        if not all(map(_PLAIN.fullmatch, target.positive or known[target.task].class_names or ()))
+    ]
+
+
+def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
     if value is None or isinstance(value, (str, Target)):
         _check_column(key, columns)
         task = identifier(key)
@@ -100,8 +132,8 @@ def _kind(key: str, kind: Any) -> str | Target:
     return str(kind)
 
 
-def _check_column(name: str, columns: Sequence[str]) -> None:
-    if name not in columns:
+def _check_column(name: str, columns: Sequence[str] | None) -> None:
+    if columns is not None and name not in columns:
         message = unknown_name(name, columns, "target column")
         if len(columns) == 1:
             message += " There is only one column: is the separator right?"

@@ -13,7 +13,7 @@ import numpy as np
 from .. import data
 from ..data.checks import check_inputs
 from ..data.labels import Labels, encode_labels
-from ..data.target_columns import encode_columns, target_columns
+from ..data.target_columns import encode_columns, target_columns, text_targets
 from ..names import check_known
 from ..training import MultiTaskModel
 from .errors import InputError
@@ -84,7 +84,9 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
     kind = source_kind(path)
     if kind in TABLES:
         _check_takes_columns(model, path)
-        frame = read_table(config.data, path)
+        with bad_data(path):
+            texts = [*_text_inputs(run, model), *text_targets(config.data.targets, targets)]
+        frame = read_table(config.data, path, text_columns=texts)
         if not len(frame):
             raise InputError(f"{path} is empty: it has columns but no rows.")
         with bad_data(path):
@@ -111,7 +113,7 @@ def _table_chunks(
 ) -> Iterator[Chunk]:
     _check_takes_columns(model, path)
     start = 1
-    frames = read_table(run.config().data, path, chunk_rows)
+    frames = read_table(run.config().data, path, chunk_rows, _text_inputs(run, model))
     with bad_data(path), contextlib.closing(frames):
         for frame in frames:
             with bad_data(path):
@@ -126,6 +128,12 @@ def _table_chunks(
 def _columns(run: RunFolder, model: MultiTaskModel, frame: Any, where: str) -> dict[str, Any]:
     columns = run.facts()["columns"] or None
     return data.inputs_from_dataframe(frame, model.input, columns, where)
+
+
+def _text_inputs(run: RunFolder, model: MultiTaskModel) -> list[str]:
+    """Returns the columns that were text in training, though a file may hold only digits there."""
+    columns = run.facts()["columns"]
+    return [columns.get(one.name, one.name) for one in model.inputs if one.dtype == "string"]
 
 
 def _check_takes_columns(model: MultiTaskModel, path: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import data
+from ..data.encoding import as_encoding
 from ..data.files import existing_file
 from ..data.targets import KINDS
 from ..data.tfrecord_schema import SCHEMA_FILE
@@ -158,16 +159,22 @@ def _no_targets(config: DataConfig, kind: str) -> str:
     )
 
 
-def read_table(config: DataConfig, path: str | None = None, chunk_rows: int | None = None) -> Any:
+def read_table(
+    config: DataConfig,
+    path: str | None = None,
+    chunk_rows: int | None = None,
+    text_columns: Sequence[str] = (),
+) -> Any:
     """Reads a CSV file in the way in which that of the run was read, or a Parquet file.
 
     Args:
         config: The data section of the run.
         path: The file, or a pattern of several; None for the run's own.
         chunk_rows: If given, yield tables of so many rows.
+        text_columns: Columns of a CSV file to keep as text, besides those that the run says are
+            categorical.
     """
-    encoding = config.encoding or {}
-    categorical = encoding.get("categorical", ())
+    categorical = as_encoding(config.encoding).categorical
     path = path or config.source
     with bad_data(path):
         if source_kind(path) == "parquet":
@@ -177,7 +184,7 @@ def read_table(config: DataConfig, path: str | None = None, chunk_rows: int | No
             separator=config.separator or ",",
             names=config.names,
             missing_values=config.missing_values or (),
-            text_columns=(categorical,) if isinstance(categorical, str) else categorical,
+            text_columns=[*categorical, *text_columns],
             chunk_rows=chunk_rows,
         )
 

@@ -1,0 +1,62 @@
+"""Files for a run in which pandas would see other types than in the training file."""
+
+import pandas as pd
+import pytest
+
+from tests.cli.test_commands import read
+
+ROWS = 90
+CODES = ["007", "A12", "010"]
+FLAGS = ["true", "false", "maybe"]
+SIZES = ["1.50", "2", "n/k"]
+LABELS = ["01", "02", "3a"]
+
+
+def codes():
+    """Columns of text in which many rows look like numbers or bools."""
+    return pd.DataFrame({
+        "id": [f"0000{n}" for n in range(ROWS)],
+        "code": [CODES[n % 3] for n in range(ROWS)],
+        "flag": [FLAGS[n // 3 % 3] for n in range(ROWS)],
+        "size": [SIZES[n // 2 % 3] for n in range(ROWS)],
+        "label": [LABELS[n % 3] for n in range(ROWS)],
+        "status": [LABELS[n // 3 % 3] for n in range(ROWS)],
+        "height": [n / 2 for n in range(ROWS)],
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, cli):
+    folder = tmp_path_factory.mktemp("codes")
+    codes().to_csv(folder / "codes.csv", index=False)
+    (folder / "codes.yaml").write_text(
+        f"data:\n  source: {folder}/codes.csv\n  ignore: [id]\n  targets:\n"
+        "    label: classification\n    height: regression\n"
+        "    second: {column: status, positive: ['02']}\n"
+        f"trunk: {{type: MLP, units: [8]}}\nepochs: 1\nrun_directory: {folder}/runs\n"
+        "saved_models:\n"
+    )
+    outcome = cli("train", folder / "codes.yaml", "--quiet")
+    assert outcome.code == 0, outcome.err
+    return folder / "runs" / "codes" / "1"
+
+
+def test_text_stays_text_where_a_file_holds_digits_only(run, cli, tmp_path):
+    plain = codes().query("code != 'A12' and flag != 'maybe' and size != 'n/k'")
+    codes().to_csv(tmp_path / "all.csv", index=False)
+    plain.to_csv(tmp_path / "plain.csv", index=False)
+    found = []
+    for file, rows in (("all", 100), ("plain", 100), ("all", 1)):
+        output = tmp_path / f"{file}-{rows}.json"
+        outcome = cli("predict", run, tmp_path / f"{file}.csv", "-o", output, "--chunk-rows", rows)
+        assert outcome.code == 0, outcome.err
+        found.append(read(output)["height"])
+    assert found[1].tolist() == pytest.approx(found[0][plain.index].tolist(), rel=1e-4)
+    assert found[2].tolist() == pytest.approx(found[0].tolist(), rel=1e-4)
+
+
+def test_labels_stay_text_where_a_file_holds_digits_only(run, cli, tmp_path):
+    codes().query("label != '3a' and status != '3a'").to_csv(tmp_path / "new.csv", index=False)
+    outcome = cli("evaluate", run, tmp_path / "new.csv")
+    assert outcome.code == 0, outcome.err
+    assert "40 rows" in outcome.out
