@@ -60,3 +60,14 @@ def test_labels_stay_text_where_a_file_holds_digits_only(run, cli, tmp_path):
     outcome = cli("evaluate", run, tmp_path / "new.csv")
     assert outcome.code == 0, outcome.err
     assert "40 rows" in outcome.out
+
+
+def test_a_table_of_one_column(cli, tmp_path):
+    codes()[["height", "status"]].to_csv(tmp_path / "one.csv", index=False)
+    outcome = cli("train", tmp_path / "one.csv", "-t", "status=classification", "--epochs", 1,
+                  "--units", "4", "--run-directory", tmp_path, "--no-export", "-q")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    run, output = tmp_path / "one" / "1", tmp_path / "found.csv"
+    assert cli("predict", run, tmp_path / "one.csv", "-o", output).code == 0
+    assert len(read(output)) == ROWS
+    assert f"{ROWS} rows" in cli("evaluate", run, tmp_path / "one.csv").out

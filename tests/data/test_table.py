@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+import tf_mtl as mtl
 from tf_mtl import data
 
 RANDOM = np.random.default_rng(0)
@@ -261,6 +262,19 @@ def test_a_table_for_prediction():
     frame.loc[3, "age"] = "old"
     with pytest.raises(ValueError, match=r"'old' in row 4 of column 'age'.*not a number"):
         data.inputs_from_dataframe(frame, model.input)
+
+
+def test_a_table_of_one_column():
+    frame = people()[["age", "rich"]]
+    splits = data.from_dataframe(frame, {"rich": "binary"})
+    model = mtl.build_model(
+        splits.features, mtl.trunks.MLP([4]), {"rich": mtl.heads.BinaryClassification()}
+    )
+    model.compile("adam")
+    model.fit(splits.train, validation_data=splits.valid, verbose=0)
+    x = data.inputs_from_dataframe(frame.head(5), model.input)
+    assert model.predict(x, verbose=0)["rich"].shape == (5, 1)
+    np.testing.assert_array_equal(model(x)["rich"], model(x["age"])["rich"])
 
 
 GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] * 25})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -81,7 +82,7 @@ def input_arrays(
 
 def inputs_from_dataframe(
     frame: Any,
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, Any] | keras.KerasTensor,
     columns: Mapping[str, str] | None = None,
     source: str = "the table",
 ) -> dict[str, tf.Tensor]:
@@ -89,7 +90,8 @@ def inputs_from_dataframe(
 
     Args:
         frame: A `pandas.DataFrame` with the input columns; others are not used.
-        inputs: The model's inputs, `{name: keras.Input}`: `splits.inputs` or `model.input`.
+        inputs: The model's inputs, `{name: keras.Input}`: `splits.inputs` or `model.input`. That
+            of a model with one input may be the `keras.Input` itself.
         columns: `{input name: column}` as in `splits.columns`; if None, columns are found by
             their names.
         source: Name of the table, for errors.
@@ -107,6 +109,8 @@ def inputs_from_dataframe(
     >>> inputs_from_dataframe(frame, inputs)["hours_per_week"].numpy().tolist()
     [[40.0], [38.0]]
     """
+    if not isinstance(inputs, Mapping):
+        inputs = {one.name: one for one in keras.tree.flatten(inputs)}
     if columns is None:
         columns = {name: _column_of(name, frame, source) for name in inputs}
     check_known(inputs, columns, "input of the model")

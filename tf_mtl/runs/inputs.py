@@ -137,7 +137,7 @@ def _text_inputs(run: RunFolder, model: MultiTaskModel) -> list[str]:
 
 
 def _check_takes_columns(model: MultiTaskModel, path: str) -> None:
-    if not isinstance(model.input, dict) or any(len(one.shape) != 2 for one in model.inputs):
+    if any(tuple(one.shape[1:]) != (1,) for one in model.inputs):
         shapes = {one.name: tuple(one.shape[1:]) for one in model.inputs}
         raise InputError(
             f"The model takes arrays, {shapes} for each row, and no columns: {path} cannot be read "
