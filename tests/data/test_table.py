@@ -214,6 +214,22 @@ def test_names_that_would_collide():
     assert np.isfinite(model_of(splits)(first_x(splits.train))["a_b_2"]).all()
 
 
+@pytest.mark.parametrize("names", [["visit", "visit_days"], ["visit_days", "visit"]])
+def test_dates_beside_a_column_or_task_of_days(names):
+    visit = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(60), "D")
+    frame = pd.DataFrame({"visit": visit, "visit_days": np.arange(60) % 2, "y": [0, 1, 1] * 20})
+    frame = frame[[*names, "y"]]
+    splits = data.from_dataframe(frame, {"y": "binary"})
+    assert splits.columns == {"visit_days": "visit_days", "visit_2_days": "visit"}
+    assert list(splits.columns.values()) == names
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    assert x["visit_days"][1, 0] == 1
+    assert x["visit_2_days"][1, 0] == (visit[1] - pd.Timestamp("1970-01-01")).days
+    splits = data.from_dataframe(frame, {"visit_days": "binary"})
+    assert splits.columns == {"visit_2_days": "visit", "y": "y"}
+    assert np.isfinite(model_of(splits)(first_x(splits.train))["visit_days"]).all()
+
+
 def test_several_columns_make_one_task():
     frame = pd.DataFrame(RANDOM.normal(size=(50, 3)), columns=["x", "east", "north"])
     frame["rain"], frame["wind"] = [0, 1] * 25, [1, 1, 0, 0, 1] * 10

@@ -46,9 +46,17 @@ def input_kinds(
 
 
 def input_names(kinds: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
-    """Returns `{input name: column}`; the input of a date is called `…_days`."""
-    names = identifiers(kinds, taken)
-    return {name + DAYS * (kinds[column] == "date"): column for name, column in names.items()}
+    """Returns `{input name: column}`; the input of a date is called `…_days`.
+
+    >>> input_names({"visit": "date", "visit_days": "number"}, [])
+    {'visit_2_days': 'visit', 'visit_days': 'visit_days'}
+    """
+    # A column that has such a name itself keeps it.
+    found = identifiers([column for column in kinds if kinds[column] != "date"], taken)
+    dates = [column for column in kinds if kinds[column] == "date"]
+    found |= identifiers(dates, [*taken, *found], DAYS)
+    names = {column: name for name, column in found.items()}
+    return {names[column]: column for column in kinds}
 
 
 def input_arrays(

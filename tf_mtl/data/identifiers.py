@@ -24,8 +24,15 @@ def identifier(column: object) -> str:
     return text if text[0].isalpha() else f"column_{text}"
 
 
-def identifiers(columns: Iterable[object], taken: Iterable[str] = ()) -> dict[str, str]:
+def identifiers(
+    columns: Iterable[object], taken: Iterable[str] = (), suffix: str = ""
+) -> dict[str, str]:
     """Returns `{identifier: column}`; a number is appended where two columns would share one.
+
+    Args:
+        columns: The columns.
+        taken: Identifiers of others.
+        suffix: Put behind each identifier, and behind its number.
 
     >>> identifiers(["a b", "a-b", "年齢"])
     {'a_b': 'a b', 'a_b_2': 'a-b', 'column': '年齢'}
@@ -34,10 +41,10 @@ def identifiers(columns: Iterable[object], taken: Iterable[str] = ()) -> dict[st
     used = set(taken)
     for column in columns:
         base = identifier(column)
-        name, count = base, 1
+        name, count = base + suffix, 1
         while name in used:
             count += 1
-            name = f"{base}_{count}"
+            name = f"{base}_{count}{suffix}"
         used.add(name)
         found[name] = str(column)
     return found
