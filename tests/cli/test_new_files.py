@@ -71,3 +71,55 @@ def test_a_table_of_one_column(cli, tmp_path):
     assert cli("predict", run, tmp_path / "one.csv", "-o", output).code == 0
     assert len(read(output)) == ROWS
     assert f"{ROWS} rows" in cli("evaluate", run, tmp_path / "one.csv").out
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+def test_kept_columns_stay_as_they_are_written(run, cli, tmp_path, ending):
+    columns = {
+        "id": [f"0000{n}" for n in range(ROWS)],
+        "number": [str(2**60 + n) for n in range(ROWS)],
+        "rarely": [None if n < 50 else str(n) for n in range(ROWS)],
+        "late": [str(n) if n < 50 else f"x{n}" for n in range(ROWS)],
+    }
+    codes().assign(**columns).to_csv(tmp_path / "new.csv", index=False)
+    output = tmp_path / f"found{ending}"
+    outcome = cli("predict", run, tmp_path / "new.csv", "-o", output, "--chunk-rows", 40,
+                  *(part for name in columns for part in ("--keep", name)))  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    found = pd.read_csv(output, dtype=str) if ending == ".csv" else read(output)
+    for name, values in columns.items():
+        assert [None if pd.isna(cell) else cell for cell in found[name]] == values
+
+
+def of_all_types():
+    day = pd.Timestamp("2024-01-05")
+    return {
+        "time": pd.Series([pd.NaT, day] * (ROWS // 2)).dt.tz_localize("Europe/Berlin"),
+        "day": pd.Series([None, day.date()] * (ROWS // 2)),
+        "parts": [[1.0, 2.0]] * ROWS,
+        "raw": [b"\xff0"] * ROWS,
+        "kind": pd.Categorical([None, "a", "b"] * (ROWS // 3)),
+        "count": pd.array([None] * 50 + [7] * 40, "Int64"),
+        "text": [None] * 50 + ["late"] * 40,
+    }
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+def test_kept_columns_of_every_type(run, cli, tmp_path, ending):
+    columns = of_all_types()
+    codes().assign(**columns).to_parquet(tmp_path / "new.parquet")
+    output = tmp_path / f"found{ending}"
+    outcome = cli("predict", run, tmp_path / "new.parquet", "-o", output, "--chunk-rows", 40,
+                  *(part for name in columns for part in ("--keep", name)))  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    found = read(output)
+    expected = {
+        ".csv": {"parts": "[1.0, 2.0]", "kind": "b", "text": "late"},
+        ".json": {"parts": [1.0, 2.0], "raw": "\\xff0", "kind": "b", "text": "late",
+                  "day": "2024-01-05T00:00:00", "time": "2024-01-05T00:00:00+01:00"},
+        ".parquet": {"raw": b"\xff0", "kind": "b", "text": "late", "count": 7,
+                     "time": pd.Timestamp("2024-01-05", tz="Europe/Berlin")},
+    }  # fmt: skip
+    for name, last in expected[ending].items():
+        assert found[name][ROWS - 1] == last
+    assert found["time"].isna().sum() == found["day"].isna().sum() == ROWS // 2

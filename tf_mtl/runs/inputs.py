@@ -113,7 +113,11 @@ def _table_chunks(
 ) -> Iterator[Chunk]:
     _check_takes_columns(model, path)
     start = 1
-    frames = read_table(run.config().data, path, chunk_rows, _text_inputs(run, model))
+    columns = run.facts()["columns"]
+    inputs = {columns.get(one.name, one.name) for one in model.inputs}
+    # Identifiers stay as they are written; inputs are read as in training.
+    texts = [*_text_inputs(run, model), *(name for name in keep if name not in inputs)]
+    frames = read_table(run.config().data, path, chunk_rows, texts)
     with bad_data(path), contextlib.closing(frames):
         for frame in frames:
             with bad_data(path):
