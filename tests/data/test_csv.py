@@ -134,3 +134,24 @@ def test_text_is_text_in_test_rows_that_look_like_numbers(tmp_path, cells, strea
     names = np.array(splits.targets["label"].class_names)[y["label"]]
     assert x["code"].numpy().ravel().astype(str).tolist() == names.tolist()
     assert set(names) == set(cells[:2])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_spaces_behind_missing_cells(tmp_path, stream):
+    cells = ["?", "NA ", " ?  ", "1 ", " 2", ""]
+    rows = [f"{n} ,{cells[n % 6]} ,{cells[n % 6]},{'no ' if n % 4 else 'NA '}" for n in range(120)]
+    rows += [f"{n},1,2,yes" for n in range(30)]
+    path = write(tmp_path / "a.csv", rows, "n,size,code,y")
+    splits = data.from_csv(
+        path, {"y": "binary"}, missing_values=["?"], encoding={"categorical": "code"}, stream=stream
+    )
+    assert splits.targets["y"].class_names == ("no", "yes")
+    assert splits.inputs["size"].dtype == "float32"
+    x = np.concatenate([x["code"] for part in splits for x, _ in part.as_numpy_iterator()])
+    assert set(x.ravel()) == {b"", b"1", b"2"}
+
+
+def test_columns_called_like_missing_cells(tmp_path):
+    rows = [f"{n},{n % 7},{n % 2}" for n in range(60)]
+    splits = data.from_csv(write(tmp_path / "a.csv", rows, "NA,null,nan"), {"nan": "binary"})
+    assert list(splits.columns.values()) == ["NA", "null"]

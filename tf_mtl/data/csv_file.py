@@ -16,6 +16,13 @@ from .splits import Splits
 from .streamed_table import StreamedTable
 from .table import FrameTable, Table, splits_from_tables
 
+# Cells that pandas takes for missing by default.
+_MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+_MOST_SPACES = 32
+
 
 def from_csv(
     path: Files,
@@ -159,11 +166,8 @@ def _open(
     import pandas as pd
 
     first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str,
-                        skipinitialspace=True)  # fmt: skip
-    header = [
-        f"Unnamed: {place}" if name != name else str(name).strip()  # noqa: PLR0124 - NaN
-        for place, name in enumerate(first.iloc[0])
-    ]
+                        skipinitialspace=True, keep_default_na=False)  # fmt: skip
+    header = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(first.iloc[0])]
     named = names is None or header == list(names)
     if names is not None and len(header) != len(names):
         raise ValueError(
@@ -183,11 +187,22 @@ def _open(
             **{name: dtype for name, dtype in (dtypes or {}).items() if dtype != "object"},
             **{column: str for column in text_columns if column in columns},
         },
-        na_values=[missing_values] if isinstance(missing_values, str) else list(missing_values),
+        na_values=_with_spaces(
+            [missing_values] if isinstance(missing_values, str) else missing_values
+        ),
         skipinitialspace=True,
         index_col=False,
         **options,
     )
+
+
+def _with_spaces(missing_values: Sequence[str]) -> list[str]:
+    """Returns what is missing, also with spaces behind it: pandas drops those in front only."""
+    return [
+        cell + spaces * " "
+        for cell in (*_MISSING, *missing_values)
+        for spaces in range(_MOST_SPACES)
+    ]
 
 
 @contextlib.contextmanager
