@@ -108,6 +108,29 @@ def test_bad_files_are_refused(tmp_path, text, targets, message):
         data.from_csv(tmp_path / "a.csv", targets)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("row", "line"), [("30", "line 32 has 1 cells: '30'"), ("30,,", None), ("", None)]
+)
+def test_rows_with_too_few_cells(tmp_path, row, line, stream):
+    rows = [f'{n},"a ""b"",\n{n % 2}",{n % 2}' if n != 30 else row for n in range(60)]
+    path = write(tmp_path / "a.csv", [row.replace("\n", " ") for row in rows], "n,a,y")
+    if line is None:
+        assert sum(data.from_csv(path, {"y": "binary"}, stream=stream).sizes.values()) > 58
+        return
+    with pytest.raises(ValueError, match=rf"a.csv has 3 columns, but {line}. Is the file cut"):
+        data.from_csv(path, {"y": "binary"}, stream=stream)
+    with pytest.raises(ValueError, match=line):
+        list(data.read_csv(path, chunk_rows=7))
+
+
+def test_a_file_that_was_cut_off(tmp_path):
+    content = gzip.compress("\n".join([HEADER, *ROWS])[:-8].encode())
+    (tmp_path / "a.csv.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a.csv.gz has 4 columns, but line 101 has 2 cells"):
+        data.from_csv(tmp_path / "a.csv.gz", TARGETS)
+
+
 def test_text_in_another_encoding(tmp_path):
     (tmp_path / "a.csv").write_bytes("name,y\nGrö,1\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"a.csv is not text in UTF-8"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -127,6 +128,8 @@ def read_csv(
     for one in paths:
         with _readable(one, separator):
             frames[str(one)] = _open(one, *reading)
+        if _may_be_short(frames[str(one)]):
+            _check_rows(one, separator, frames[str(one)].shape[1])
     return join_files(frames)
 
 
@@ -144,12 +147,16 @@ def _pieces(
     reading = (separator, names, missing_values, text_columns)
     with _readable(path, separator):
         pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
+    unchecked = columns is None  # all columns are read when a file is read first
     with pieces:
         while True:
             with _readable(path, separator):
                 piece = next(pieces, None)
             if piece is None:
                 break
+            if unchecked and _may_be_short(piece):
+                _check_rows(path, separator, piece.shape[1])
+                unchecked = False
             yield piece
 
 
@@ -194,6 +201,33 @@ def _open(
         index_col=False,
         **options,
     )
+
+
+def _may_be_short(frame: Any) -> bool:
+    """Whether rows may have too few cells: pandas fills them up with missing ones."""
+    return frame.shape[1] > 1 and bool(frame.iloc[:, -1].isna().any())
+
+
+def _check_rows(path: Path, separator: str, columns: int) -> None:
+    """Raises `ValueError` for a row with fewer cells than there are columns."""
+    from pandas.io.common import get_handle  # opens whatever pandas.read_csv does
+
+    if len(separator) > 1:
+        return  # a pattern, which Python's reader does not know
+    with (
+        _readable(path, separator),
+        contextlib.suppress(csv.Error),  # a cell that is too long for it
+        get_handle(path, "r", encoding="utf-8", compression="infer") as opened,
+    ):
+        lines = csv.reader(opened.handle, delimiter=separator, skipinitialspace=True)
+        for cells in lines:
+            # pandas passes over blank lines.
+            if len(cells) < columns and (len(cells) > 1 or "".join(cells).strip()):
+                raise ValueError(
+                    f"{path} has {columns} columns, but line {lines.line_num} has {len(cells)} "
+                    f"cells: {separator.join(cells)[:60]!r}. Is the file cut off? Complete the "
+                    f"line; an empty cell needs its {separator!r} too."
+                )
 
 
 def _with_spaces(missing_values: Sequence[str]) -> list[str]:
