@@ -4,6 +4,8 @@ import sys
 import keras
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
@@ -291,6 +293,55 @@ def test_a_table_of_one_column():
     x = data.inputs_from_dataframe(frame.head(5), model.input)
     assert model.predict(x, verbose=0)["rich"].shape == (5, 1)
     np.testing.assert_array_equal(model(x)["rich"], model(x["age"])["rich"])
+
+
+@pytest.mark.parametrize("convert", [pd.DataFrame, pa.Table.from_pandas, polars.from_pandas])
+def test_tables_of_other_libraries_for_prediction(convert):
+    frame = people()
+    splits = data.from_dataframe(frame, TARGETS)
+    x = data.inputs_from_dataframe(convert(frame), splits.inputs, splits.columns)
+    expected = data.inputs_from_dataframe(frame, splits.inputs)
+    tf.nest.map_structure(np.testing.assert_array_equal, x, expected)
+
+
+def test_numbers_as_names_of_columns():
+    frame = pd.DataFrame(np.arange(300).reshape(60, 5) % 7).assign(y=[0, 1] * 30)
+    frame.columns = range(6)
+    splits = data.from_dataframe(
+        frame, {5: "binary", "high": {"column": 4, "kind": "regression"}},
+        ignore=[0], groups=1, encoding={"categorical": 2},
+    )  # fmt: skip
+    assert splits.columns == {"column_2": "2", "column_3": "3"}
+    assert set(splits.targets) == {"column_5", "high"}
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    assert x["column_3"][1, 0] == frame[3][1]
+
+
+@pytest.mark.parametrize(("status", "label"), [("single", 1), ("wed", 0), (None, -1)])
+def test_test_rows_without_some_of_the_labels(status, label):
+    frame = pd.DataFrame({"x": range(60), "status": ["single", "wed"] * 30, "y": [1, 0] * 30})
+    rules = {"y": "binary", "single": {"column": "status", "positive": "single"}}
+    test = frame.assign(status=status, y=None if status is None else label)
+    _, y = next(iter(data.from_dataframe(frame, rules, test=test).test))
+    assert set(y["single"].numpy()) == set(y["y"].numpy()) == {label}
+
+
+@pytest.mark.parametrize("dtype", [bool, object, "boolean", "category"])
+@pytest.mark.parametrize("gaps", ["train", "test", "both"])
+def test_bools_with_and_without_missing_ones(dtype, gaps):
+    full = pd.DataFrame({"x": range(60), "y": [True, False, False] * 20})
+    holes = full.assign(y=full["y"].astype(object).where(full["x"] % 5 > 0))
+    full["y"] = full["y"].astype(dtype)
+    train, test = holes if gaps != "test" else full, holes if gaps != "train" else full
+    splits = data.from_dataframe(train, {"y": "auto"}, test=test, batch_size=100)
+    assert splits.targets["y"] == data.Target("binary")
+    _, y = next(iter(splits.test))
+    expected = [1, 0, 0] * 20
+    if gaps != "train":
+        expected = [label if n % 5 else -1 for n, label in enumerate(expected)]
+    assert y["y"].numpy().tolist() == expected
+    numbers = data.from_dataframe(holes, {"y": "regression"}, stratify=None, batch_size=100)
+    assert np.isnan(next(iter(numbers.train))[1]["y"]).any()
 
 
 GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] * 25})

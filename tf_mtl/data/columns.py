@@ -12,7 +12,7 @@ import tensorflow as tf
 from ..names import check_known, unknown_name
 from .cells import Cells
 from .encoding import Encoding
-from .frames import row_name
+from .frames import as_frame, row_name
 from .identifiers import identifier, identifiers
 from .target_columns import as_text
 
@@ -97,7 +97,7 @@ def inputs_from_dataframe(
     """Turns a table of raw columns into the x of a model that was trained on such a table.
 
     Args:
-        frame: A `pandas.DataFrame` with the input columns; others are not used.
+        frame: A table with the input columns, as `from_dataframe` takes it; others are not used.
         inputs: The model's inputs, `{name: keras.Input}`: `splits.inputs` or `model.input`. That
             of a model with one input may be the `keras.Input` itself.
         columns: `{input name: column}` as in `splits.columns`; if None, columns are found by
@@ -117,6 +117,7 @@ def inputs_from_dataframe(
     >>> inputs_from_dataframe(frame, inputs)["hours_per_week"].numpy().tolist()
     [[40.0], [38.0]]
     """
+    frame = as_frame(frame, source).rename(columns=str)
     if not isinstance(inputs, Mapping):
         inputs = {one.name: one for one in keras.tree.flatten(inputs)}
     if columns is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 
 def identifier(column: object) -> str:
@@ -22,6 +24,16 @@ def identifier(column: object) -> str:
     if not text:
         return "column"
     return text if text[0].isalpha() else f"column_{text}"
+
+
+def column_names(columns: Any) -> tuple[str, ...]:
+    """Returns one or several columns as a tuple of text, as the tables have their names.
+
+    >>> column_names("age"), column_names([0, "age"])
+    (('age',), ('0', 'age'))
+    """
+    several = [columns] if isinstance(columns, (str, Integral)) else columns
+    return tuple(str(column) for column in several)
 
 
 def identifiers(

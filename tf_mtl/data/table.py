@@ -15,6 +15,7 @@ from .columns import input_arrays, input_kinds, input_names
 from .encoding import Encoding, as_encoding, encode_inputs
 from .epoch_order import EpochOrder
 from .frames import as_frame, content_of
+from .identifiers import column_names
 from .splits import Splits, batches, build_splits
 from .target_columns import encode_columns, target_columns
 
@@ -199,7 +200,8 @@ def splits_from_tables(
     """
     encoding = as_encoding(encoding)
     tasks = target_columns(targets, table.columns)
-    ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    ignore = column_names(ignore)
+    groups = None if groups is None else str(groups)
     check_known(ignore, table.columns, f"column to ignore in {table.source}")
     check_known([] if groups is None else [groups], table.columns, f"column of {table.source}")
     labelled = list(dict.fromkeys(column for task in tasks for column in task.columns))

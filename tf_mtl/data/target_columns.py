@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..names import check_known, check_task_names, unknown_name
-from .identifiers import identifier
+from .frames import content_of
+from .identifiers import column_names, identifier
 from .labels import MISSING, Labels, encode_labels
 from .targets import KINDS, Target
 
@@ -59,7 +61,9 @@ def target_columns(
         )
     found: dict[str, TargetColumns] = {}
     for key, value in targets.items():
-        target = _read(key, value, columns)
+        # Tables of other libraries have text as column names, and so have the tables here.
+        name = str(key) if isinstance(key, Integral) else key
+        target = _read(name, value, columns)
         if target.task in found:
             raise ValueError(
                 f"Two targets would be called {target.task!r}. Name one of them yourself: "
@@ -108,7 +112,7 @@ def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
     if "column" in value and "columns" in value:
         raise ValueError(f"Target {key!r} has `column` and `columns`. Give one of them.")
     names = value.get("columns", [value.get("column", key)])
-    names = (names,) if isinstance(names, str) else tuple(names)
+    names = column_names(names)
     for name in names:
         _check_column(name, columns)
     positive = value.get("positive", ())
@@ -182,13 +186,18 @@ def as_text(series: Any) -> np.ndarray:
 
 
 def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
-    """Returns a column as bools, whole numbers, floats or text, to suit a kind of target.
+    """Returns a column as whole numbers, floats or text, to suit a kind of target.
 
-    pandas turns whole numbers into floats where cells are missing; this is undone for classes,
-    with -1 for the missing ones.
+    pandas turns whole numbers into floats where cells are missing, and bools into objects; this is
+    undone for classes, with -1 for the missing ones.
     """
-    if series.dtype.kind == "b" and not series.isna().any():
-        return series.to_numpy(dtype=bool)
+    import pandas as pd
+
+    content = content_of(series)
+    if content == "true and false":
+        series = series.astype(object).astype("boolean").astype("Int8")
+    elif not content:  # pandas may not know what the cells would be
+        series = pd.Series(np.nan, index=series.index)
     if series.dtype.kind not in "iuf":
         return as_text(series)
     values = series.to_numpy(dtype="float64", na_value=np.nan)
@@ -204,6 +213,10 @@ def _positive(
     target: TargetColumns, series: Any, where: str, known: Target | None
 ) -> tuple[np.ndarray, Target]:
     texts = as_text(series)
+    labels = np.isin(texts.astype(str), target.positive).astype("int32")
+    labels[texts == ""] = MISSING
+    if known is not None:
+        return labels, known
     found = [str(text) for text in np.unique(texts[texts != ""].astype(str))]
     chosen = [choice for choice in target.positive if choice in found]
     if not chosen:
@@ -215,7 +228,5 @@ def _positive(
             f"Every label of task {target.task!r} ({where}) is positive: nothing to learn. "
             f"Found {found}."
         )
-    labels = np.isin(texts.astype(str), target.positive).astype("int32")
-    labels[texts == ""] = MISSING
     names = (others[0] if len(others) == 1 else f"not {chosen[0]}", chosen[0])
-    return labels, known or Target("binary", class_names=names)
+    return labels, Target("binary", class_names=names)
