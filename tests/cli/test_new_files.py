@@ -1,8 +1,12 @@
 """Files for a run in which pandas would see other types than in the training file."""
 
+import json
+
 import pandas as pd
 import pytest
 
+from tests.cli.conftest import people
+from tests.cli.test_bad_input import one_line
 from tests.cli.test_commands import read
 
 ROWS = 90
@@ -123,3 +127,31 @@ def test_kept_columns_of_every_type(run, cli, tmp_path, ending):
     for name, last in expected[ending].items():
         assert found[name][ROWS - 1] == last
     assert found["time"].isna().sum() == found["day"].isna().sum() == ROWS // 2
+
+
+def test_a_task_without_labels_has_no_results(run, cli, tmp_path):
+    codes().assign(height=None, status=None).to_csv(tmp_path / "new.csv", index=False)
+    outcome = cli("evaluate", run, tmp_path / "new.csv", "--output", tmp_path / "found.json")
+    assert outcome.code == 0, outcome.err
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["height"] == found["second"] == {}
+    assert found["label"]
+    line = next(line for line in outcome.out.splitlines() if line.startswith("height"))
+    assert set(line.split()[1:]) == {"–"}
+
+
+def test_rows_are_counted_over_the_whole_file(cli, trained, tmp_path):
+    frame = people(90).astype({"age": object})
+    frame.loc[70, "age"] = "old"
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    outcome = cli("predict", trained.run, tmp_path / "new.csv", "-o", tmp_path / "o.csv",
+                  "--chunk-rows", 20)  # fmt: skip
+    one_line(outcome, ["'old' in row 71 of column 'age'", "new.csv"])
+
+
+def test_errors_about_a_test_file_name_no_other(cli, tmp_path):
+    people(90).to_csv(tmp_path / "people.csv", index=False)
+    people(9).drop(columns="job").to_csv(tmp_path / "new.csv", index=False)
+    outcome = cli("train", tmp_path / "people.csv", "-t", "income=binary", "--test-file",
+                  tmp_path / "new.csv")  # fmt: skip
+    one_line(outcome, [f"Error: {tmp_path / 'new.csv'} lacks the columns ['job']"])

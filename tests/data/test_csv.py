@@ -36,6 +36,16 @@ def test_separators_and_compression(tmp_path):
         data.from_csv(tmp_path / "a.csv.gz", TARGETS)
 
 
+@pytest.mark.parametrize("separator", ["\t", r"\t"])
+def test_tabs(tmp_path, separator):
+    rows = [row.replace(",", "\t") for row in ROWS]
+    path = write(tmp_path / "a.tsv", rows, HEADER.replace(",", "\t"))
+    for stream in (False, True):
+        splits = data.from_csv(path, TARGETS, separator=separator, stream=stream)
+        assert list(splits.inputs) == ["age", "job", "note_1"]
+    assert data.read_csv(path, separator=separator).shape == (100, 4)
+
+
 def test_files_without_header_and_with_their_own_test_file(tmp_path):
     names = ["age", "job", "note-1", "rich"]
     train = write(tmp_path / "train.csv", ROWS, header=None)

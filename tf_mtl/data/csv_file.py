@@ -47,7 +47,7 @@ def from_csv(
         targets: Which columns are labels of what kind; see `from_dataframe`.
         test_path: File or files with the test rows in the same columns, if the source keeps them
             apart.
-        separator: Between cells; a tab is "\t".
+        separator: Between cells; a tab is "\t", also if it comes as a backslash and a t.
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
         missing_values: Further cells that are missing, such as "?".
@@ -72,6 +72,7 @@ def from_csv(
     ('float32', 'string')
     """
     encoding = as_encoding(options.pop("encoding", None))
+    separator = _unescaped(separator)
     reading: dict[str, Any] = {
         "separator": separator,
         "names": names,
@@ -121,6 +122,7 @@ def read_csv(
             the others in its columns.
     """
     paths = existing_files(path)
+    separator = _unescaped(separator)
     reading = (separator, names, missing_values, text_columns)
     if chunk_rows is not None:
         return (piece for one in paths for piece in _pieces(one, chunk_rows, None, {}, *reading))
@@ -201,6 +203,11 @@ def _open(
         index_col=False,
         **options,
     )
+
+
+def _unescaped(separator: str) -> str:
+    r"""Returns a tab for the two signs that "\t" stays in a terminal or a YAML file."""
+    return separator.replace("\\t", "\t")
 
 
 def _may_be_short(frame: Any) -> bool:

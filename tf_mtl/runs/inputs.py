@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import data
 from ..data.checks import check_inputs
+from ..data.frames import with_rows_of
 from ..data.labels import Labels, encode_labels
 from ..data.target_columns import encode_columns, target_columns, text_targets
 from ..names import check_known
@@ -112,7 +113,7 @@ def _table_chunks(
     run: RunFolder, model: MultiTaskModel, path: str, chunk_rows: int, keep: Sequence[str]
 ) -> Iterator[Chunk]:
     _check_takes_columns(model, path)
-    start = 1
+    start = 0
     columns = run.facts()["columns"]
     inputs = {columns.get(one.name, one.name) for one in model.inputs}
     # Identifiers stay as they are written; inputs are read as in training.
@@ -122,8 +123,7 @@ def _table_chunks(
         for frame in frames:
             with bad_data(path):
                 check_known(keep, [str(name) for name in frame.columns], f"column of {path}")
-                where = path if start == 1 else f"{path} (rows counted from {start} on)"
-                x = _columns(run, model, frame, where)
+                x = _columns(run, model, with_rows_of(None, frame, start), path)
             if len(frame):
                 yield Chunk(x, {name: frame[name] for name in keep}, len(frame))
             start += len(frame)

@@ -57,7 +57,7 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
     kind = source_kind(config.source)
     options = _given(config, kind)
     common: dict[str, Any] = {"batch_size": config.batch_size, "seed": seed}
-    with bad_data(config.source):
+    with bad_data(config.source, config.test_path):
         if kind == "embedded":
             return data.load(config.source, **common, **options)
         if kind == "tfrecord":
@@ -109,11 +109,12 @@ def source_kind(source: str) -> str:
 
 
 @contextlib.contextmanager
-def bad_data(source: str) -> Iterator[None]:
+def bad_data(source: str, test_path: str | None = None) -> Iterator[None]:
     """Turns what loaders raise about the user's data into `InputError`.
 
     Args:
-        source: File or data set, put before messages that do not name it.
+        source: File or data set, put before messages that name neither it nor the test file.
+        test_path: The test file, if there is one.
     """
     try:
         yield
@@ -121,7 +122,9 @@ def bad_data(source: str) -> Iterator[None]:
         raise
     except (ValueError, ConnectionError) as error:
         text = str(error)
-        named = Path(source).name in text or source.removeprefix(TFDS) in text
+        names = [Path(source).name, source.removeprefix(TFDS)]
+        names += [] if test_path is None else [Path(test_path).name]
+        named = any(name in text for name in names)
         raise InputError(text if named else f"{source}: {text}") from error
 
 
