@@ -121,7 +121,7 @@ def test_bad_files_are_refused(tmp_path, text, targets, message):
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
-    ("row", "line"), [("30", "line 32 has 1 cells: '30'"), ("30,,", None), ("", None)]
+    ("row", "line"), [("30", "line 32 has 1 of them: '30'"), ("30,,", None), ("", None)]
 )
 def test_rows_with_too_few_cells(tmp_path, row, line, stream):
     rows = [f'{n},"a ""b"",\n{n % 2}",{n % 2}' if n != 30 else row for n in range(60)]
@@ -138,7 +138,7 @@ def test_rows_with_too_few_cells(tmp_path, row, line, stream):
 def test_a_file_that_was_cut_off(tmp_path):
     content = gzip.compress("\n".join([HEADER, *ROWS])[:-8].encode())
     (tmp_path / "a.csv.gz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a.csv.gz has 4 columns, but line 101 has 2 cells"):
+    with pytest.raises(ValueError, match=r"a.csv.gz has 4 columns, but line 101 has 2 of them"):
         data.from_csv(tmp_path / "a.csv.gz", TARGETS)
 
 

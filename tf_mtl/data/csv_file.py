@@ -232,7 +232,7 @@ def _check_rows(path: Path, separator: str, columns: int) -> None:
             if len(cells) < columns and (len(cells) > 1 or "".join(cells).strip()):
                 raise ValueError(
                     f"{path} has {columns} columns, but line {lines.line_num} has {len(cells)} "
-                    f"cells: {separator.join(cells)[:60]!r}. Is the file cut off? Complete the "
+                    f"of them: {separator.join(cells)[:60]!r}. Is the file cut off? Complete the "
                     f"line; an empty cell needs its {separator!r} too."
                 )
 
