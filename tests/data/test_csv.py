@@ -36,6 +36,16 @@ def test_separators_and_compression(tmp_path):
         data.from_csv(tmp_path / "a.csv.gz", TARGETS)
 
 
+@pytest.mark.parametrize("separator", ["\t", r"\t"])
+def test_tabs(tmp_path, separator):
+    rows = [row.replace(",", "\t") for row in ROWS]
+    path = write(tmp_path / "a.tsv", rows, HEADER.replace(",", "\t"))
+    for stream in (False, True):
+        splits = data.from_csv(path, TARGETS, separator=separator, stream=stream)
+        assert list(splits.inputs) == ["age", "job", "note_1"]
+    assert data.read_csv(path, separator=separator).shape == (100, 4)
+
+
 def test_files_without_header_and_with_their_own_test_file(tmp_path):
     names = ["age", "job", "note-1", "rich"]
     train = write(tmp_path / "train.csv", ROWS, header=None)
@@ -46,8 +56,9 @@ def test_files_without_header_and_with_their_own_test_file(tmp_path):
         data.from_csv(train, TARGETS, names=["age", "rich"])
 
 
-def test_dates_in_text(tmp_path):
-    rows = [f"2024-{1 + n % 12:02}-01 10:00,{n % 2}" for n in range(60)]
+@pytest.mark.parametrize("zone", ["", ":00Z", "+02:00", ":00.5-0130"])
+def test_dates_in_text(tmp_path, zone):
+    rows = [f"2024-{1 + n % 12:02}-01 10:00{zone},{n % 2}" for n in range(60)]
     splits = data.from_csv(write(tmp_path / "a.csv", rows, "when,y"), {"y": "binary"})
     assert list(splits.inputs) == ["when_days"]
 
@@ -70,7 +81,7 @@ def test_bools_with_missing_cells(tmp_path):
     x, y = next(iter(splits.valid))
     member = x["member"].numpy().ravel()
     assert set(member[~np.isnan(member)]) == {0.0, 1.0}
-    assert splits.targets["y"] == data.Target("binary", class_names=("False", "True"))
+    assert splits.targets["y"] == data.Target("binary")
     np.testing.assert_array_equal(np.where(np.isnan(member), -1, member), y["y"])
 
 
@@ -108,7 +119,73 @@ def test_bad_files_are_refused(tmp_path, text, targets, message):
         data.from_csv(tmp_path / "a.csv", targets)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("row", "line"), [("30", "line 32 has 1 of them: '30'"), ("30,,", None), ("", None)]
+)
+def test_rows_with_too_few_cells(tmp_path, row, line, stream):
+    rows = [f'{n},"a ""b"",\n{n % 2}",{n % 2}' if n != 30 else row for n in range(60)]
+    path = write(tmp_path / "a.csv", [row.replace("\n", " ") for row in rows], "n,a,y")
+    if line is None:
+        assert sum(data.from_csv(path, {"y": "binary"}, stream=stream).sizes.values()) > 58
+        return
+    with pytest.raises(ValueError, match=rf"a.csv has 3 columns, but {line}. Is the file cut"):
+        data.from_csv(path, {"y": "binary"}, stream=stream)
+    with pytest.raises(ValueError, match=line):
+        list(data.read_csv(path, chunk_rows=7))
+
+
+def test_a_file_that_was_cut_off(tmp_path):
+    content = gzip.compress("\n".join([HEADER, *ROWS])[:-8].encode())
+    (tmp_path / "a.csv.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a.csv.gz has 4 columns, but line 101 has 2 of them"):
+        data.from_csv(tmp_path / "a.csv.gz", TARGETS)
+
+
 def test_text_in_another_encoding(tmp_path):
     (tmp_path / "a.csv").write_bytes("name,y\nGrö,1\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"a.csv is not text in UTF-8"):
         data.from_csv(tmp_path / "a.csv", {"y": "auto"})
+
+
+CODES = {
+    "codes": ["007", "010", "A12"],
+    "bools": ["true", "false", "maybe"],
+    "numbers": ["1.50", "2", "n/k"],
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("cells", CODES.values(), ids=CODES)
+def test_text_is_text_in_test_rows_that_look_like_numbers(tmp_path, cells, stream):
+    rows = [f"{cells[n % 3]},{cells[n % 3]},{n}" for n in range(90)]
+    train = write(tmp_path / "a.csv", rows, "code,label,n")
+    test = write(
+        tmp_path / "test.csv", [row for row in rows if cells[2] not in row], "code,label,n"
+    )
+    splits = data.from_csv(train, {"label": "classification"}, test_path=test, stream=stream)
+    x, y = next(iter(splits.test))
+    names = np.array(splits.targets["label"].class_names)[y["label"]]
+    assert x["code"].numpy().ravel().astype(str).tolist() == names.tolist()
+    assert set(names) == set(cells[:2])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_spaces_behind_missing_cells(tmp_path, stream):
+    cells = ["?", "NA ", " ?  ", "1 ", " 2", ""]
+    rows = [f"{n} ,{cells[n % 6]} ,{cells[n % 6]},{'no ' if n % 4 else 'NA '}" for n in range(120)]
+    rows += [f"{n},1,2,yes" for n in range(30)]
+    path = write(tmp_path / "a.csv", rows, "n,size,code,y")
+    splits = data.from_csv(
+        path, {"y": "binary"}, missing_values=["?"], encoding={"categorical": "code"}, stream=stream
+    )
+    assert splits.targets["y"].class_names == ("no", "yes")
+    assert splits.inputs["size"].dtype == "float32"
+    x = np.concatenate([x["code"] for part in splits for x, _ in part.as_numpy_iterator()])
+    assert set(x.ravel()) == {b"", b"1", b"2"}
+
+
+def test_columns_called_like_missing_cells(tmp_path):
+    rows = [f"{n},{n % 7},{n % 2}" for n in range(60)]
+    splits = data.from_csv(write(tmp_path / "a.csv", rows, "NA,null,nan"), {"nan": "binary"})
+    assert list(splits.columns.values()) == ["NA", "null"]

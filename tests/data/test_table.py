@@ -4,9 +4,12 @@ import sys
 import keras
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
+import tf_mtl as mtl
 from tf_mtl import data
 
 RANDOM = np.random.default_rng(0)
@@ -213,6 +216,22 @@ def test_names_that_would_collide():
     assert np.isfinite(model_of(splits)(first_x(splits.train))["a_b_2"]).all()
 
 
+@pytest.mark.parametrize("names", [["visit", "visit_days"], ["visit_days", "visit"]])
+def test_dates_beside_a_column_or_task_of_days(names):
+    visit = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(60), "D")
+    frame = pd.DataFrame({"visit": visit, "visit_days": np.arange(60) % 2, "y": [0, 1, 1] * 20})
+    frame = frame[[*names, "y"]]
+    splits = data.from_dataframe(frame, {"y": "binary"})
+    assert splits.columns == {"visit_days": "visit_days", "visit_2_days": "visit"}
+    assert list(splits.columns.values()) == names
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    assert x["visit_days"][1, 0] == 1
+    assert x["visit_2_days"][1, 0] == (visit[1] - pd.Timestamp("1970-01-01")).days
+    splits = data.from_dataframe(frame, {"visit_days": "binary"})
+    assert splits.columns == {"visit_2_days": "visit", "y": "y"}
+    assert np.isfinite(model_of(splits)(first_x(splits.train))["visit_days"]).all()
+
+
 def test_several_columns_make_one_task():
     frame = pd.DataFrame(RANDOM.normal(size=(50, 3)), columns=["x", "east", "north"])
     frame["rain"], frame["wind"] = [0, 1] * 25, [1, 1, 0, 0, 1] * 10
@@ -261,6 +280,68 @@ def test_a_table_for_prediction():
     frame.loc[3, "age"] = "old"
     with pytest.raises(ValueError, match=r"'old' in row 4 of column 'age'.*not a number"):
         data.inputs_from_dataframe(frame, model.input)
+
+
+def test_a_table_of_one_column():
+    frame = people()[["age", "rich"]]
+    splits = data.from_dataframe(frame, {"rich": "binary"})
+    model = mtl.build_model(
+        splits.features, mtl.trunks.MLP([4]), {"rich": mtl.heads.BinaryClassification()}
+    )
+    model.compile("adam")
+    model.fit(splits.train, validation_data=splits.valid, verbose=0)
+    x = data.inputs_from_dataframe(frame.head(5), model.input)
+    assert model.predict(x, verbose=0)["rich"].shape == (5, 1)
+    np.testing.assert_array_equal(model(x)["rich"], model(x["age"])["rich"])
+
+
+@pytest.mark.parametrize("convert", [pd.DataFrame, pa.Table.from_pandas, polars.from_pandas])
+def test_tables_of_other_libraries_for_prediction(convert):
+    frame = people()
+    splits = data.from_dataframe(frame, TARGETS)
+    x = data.inputs_from_dataframe(convert(frame), splits.inputs, splits.columns)
+    expected = data.inputs_from_dataframe(frame, splits.inputs)
+    tf.nest.map_structure(np.testing.assert_array_equal, x, expected)
+
+
+def test_numbers_as_names_of_columns():
+    frame = pd.DataFrame(np.arange(300).reshape(60, 5) % 7).assign(y=[0, 1] * 30)
+    frame.columns = range(6)
+    splits = data.from_dataframe(
+        frame, {5: "binary", "high": {"column": 4, "kind": "regression"}},
+        ignore=[0], groups=1, encoding={"categorical": 2},
+    )  # fmt: skip
+    assert splits.columns == {"column_2": "2", "column_3": "3"}
+    assert set(splits.targets) == {"column_5", "high"}
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    assert x["column_3"][1, 0] == frame[3][1]
+
+
+@pytest.mark.parametrize(("status", "label"), [("single", 1), ("wed", 0), (None, -1)])
+def test_test_rows_without_some_of_the_labels(status, label):
+    frame = pd.DataFrame({"x": range(60), "status": ["single", "wed"] * 30, "y": [1, 0] * 30})
+    rules = {"y": "binary", "single": {"column": "status", "positive": "single"}}
+    test = frame.assign(status=status, y=None if status is None else label)
+    _, y = next(iter(data.from_dataframe(frame, rules, test=test).test))
+    assert set(y["single"].numpy()) == set(y["y"].numpy()) == {label}
+
+
+@pytest.mark.parametrize("dtype", [bool, object, "boolean", "category"])
+@pytest.mark.parametrize("gaps", ["train", "test", "both"])
+def test_bools_with_and_without_missing_ones(dtype, gaps):
+    full = pd.DataFrame({"x": range(60), "y": [True, False, False] * 20})
+    holes = full.assign(y=full["y"].astype(object).where(full["x"] % 5 > 0))
+    full["y"] = full["y"].astype(dtype)
+    train, test = holes if gaps != "test" else full, holes if gaps != "train" else full
+    splits = data.from_dataframe(train, {"y": "auto"}, test=test, batch_size=100)
+    assert splits.targets["y"] == data.Target("binary")
+    _, y = next(iter(splits.test))
+    expected = [1, 0, 0] * 20
+    if gaps != "train":
+        expected = [label if n % 5 else -1 for n, label in enumerate(expected)]
+    assert y["y"].numpy().tolist() == expected
+    numbers = data.from_dataframe(holes, {"y": "regression"}, stratify=None, batch_size=100)
+    assert np.isnan(next(iter(numbers.train))[1]["y"]).any()
 
 
 GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] * 25})

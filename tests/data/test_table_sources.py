@@ -75,7 +75,11 @@ def test_parquet(tmp_path):
     people().to_parquet(tmp_path / "a.parquet")
     expected = data.from_dataframe(people(), TARGETS, seed=3)
     same(data.from_parquet(tmp_path / "a.parquet", TARGETS, seed=3), expected)
-    # An index is not a column.
+    # An index is not a column, but one that pandas wrote as a column is.
+    people().set_index("age").to_parquet(tmp_path / "c.parquet")
+    for stream in (False, True):
+        found = data.from_parquet(tmp_path / "c.parquet", TARGETS, seed=3, stream=stream)
+        assert found.fingerprint == expected.fingerprint
     people().set_index(pd.Index(range(5, 5 + ROWS), name="id")).to_parquet(tmp_path / "b.parquet")
     same(data.from_parquet(tmp_path / "b.parquet", TARGETS, seed=3), expected)
     splits = data.from_parquet(tmp_path / "a.parquet", TARGETS, test_path=tmp_path / "b.parquet")

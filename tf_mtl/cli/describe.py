@@ -39,7 +39,7 @@ def describe(
     given.put("data.targets", key_values(target, "--target", default="auto"))
     given.put("data.ignore", ignore)
     given.put("data.test_path", test_file)
-    given.put("data.separator", None if separator is None else separator.replace("\\t", "\t"))
+    given.put("data.separator", separator)
     given.put("data.missing_values", missing_value)
     given.put("data.stream", stream)
     _check_pictures(figure, examples)

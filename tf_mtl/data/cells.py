@@ -7,7 +7,9 @@ from typing import Any
 
 from .frames import content_of, row_name
 
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+_ISO_DATE = re.compile(
+    r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
+)
 # A column of text with at least this share of numbers is taken for numbers with stray cells.
 _MOSTLY = 0.9
 

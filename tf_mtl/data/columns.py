@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from ..names import check_known, unknown_name
 from .cells import Cells
 from .encoding import Encoding
-from .frames import row_name
+from .frames import as_frame, row_name
 from .identifiers import identifier, identifiers
 from .target_columns import as_text
 
@@ -45,9 +46,17 @@ def input_kinds(
 
 
 def input_names(kinds: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
-    """Returns `{input name: column}`; the input of a date is called `…_days`."""
-    names = identifiers(kinds, taken)
-    return {name + DAYS * (kinds[column] == "date"): column for name, column in names.items()}
+    """Returns `{input name: column}`; the input of a date is called `…_days`.
+
+    >>> input_names({"visit": "date", "visit_days": "number"}, [])
+    {'visit_2_days': 'visit', 'visit_days': 'visit_days'}
+    """
+    # A column that has such a name itself keeps it.
+    found = identifiers([column for column in kinds if kinds[column] != "date"], taken)
+    dates = [column for column in kinds if kinds[column] == "date"]
+    found |= identifiers(dates, [*taken, *found], DAYS)
+    names = {column: name for name, column in found.items()}
+    return {names[column]: column for column in kinds}
 
 
 def input_arrays(
@@ -81,15 +90,16 @@ def input_arrays(
 
 def inputs_from_dataframe(
     frame: Any,
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, Any] | keras.KerasTensor,
     columns: Mapping[str, str] | None = None,
     source: str = "the table",
 ) -> dict[str, tf.Tensor]:
     """Turns a table of raw columns into the x of a model that was trained on such a table.
 
     Args:
-        frame: A `pandas.DataFrame` with the input columns; others are not used.
-        inputs: The model's inputs, `{name: keras.Input}`: `splits.inputs` or `model.input`.
+        frame: A table with the input columns, as `from_dataframe` takes it; others are not used.
+        inputs: The model's inputs, `{name: keras.Input}`: `splits.inputs` or `model.input`. That
+            of a model with one input may be the `keras.Input` itself.
         columns: `{input name: column}` as in `splits.columns`; if None, columns are found by
             their names.
         source: Name of the table, for errors.
@@ -107,6 +117,9 @@ def inputs_from_dataframe(
     >>> inputs_from_dataframe(frame, inputs)["hours_per_week"].numpy().tolist()
     [[40.0], [38.0]]
     """
+    frame = as_frame(frame, source).rename(columns=str)
+    if not isinstance(inputs, Mapping):
+        inputs = {one.name: one for one in keras.tree.flatten(inputs)}
     if columns is None:
         columns = {name: _column_of(name, frame, source) for name in inputs}
     check_known(inputs, columns, "input of the model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -15,6 +16,13 @@ from .frames import join_files
 from .splits import Splits
 from .streamed_table import StreamedTable
 from .table import FrameTable, Table, splits_from_tables
+
+# Cells that pandas takes for missing by default.
+_MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+_MOST_SPACES = 32
 
 
 def from_csv(
@@ -39,7 +47,7 @@ def from_csv(
         targets: Which columns are labels of what kind; see `from_dataframe`.
         test_path: File or files with the test rows in the same columns, if the source keeps them
             apart.
-        separator: Between cells; a tab is "\t".
+        separator: Between cells; a tab is "\t", also if it comes as a backslash and a t.
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
         missing_values: Further cells that are missing, such as "?".
@@ -64,20 +72,24 @@ def from_csv(
     ('float32', 'string')
     """
     encoding = as_encoding(options.pop("encoding", None))
+    separator = _unescaped(separator)
     reading: dict[str, Any] = {
         "separator": separator,
         "names": names,
         "missing_values": missing_values,
-        "text_columns": encoding.categorical,
     }
 
-    def table(files: Files) -> Table:
+    def table(files: Files, texts: Sequence[str]) -> Table:
         if stream:
-            return StreamedTable(existing_files(files), partial(_pieces, **reading), named(files))
-        return FrameTable(read_csv(files, **reading), named(files))
+            pieces = partial(_pieces, **reading, text_columns=texts)
+            return StreamedTable(existing_files(files), pieces, named(files))
+        return FrameTable(read_csv(files, **reading, text_columns=texts), named(files))
 
-    main = table(path)
-    apart = {} if test_path is None else {"test": table(test_path)}
+    main = table(path, encoding.categorical)
+    apart = {}
+    if test_path is not None:
+        # A column of codes is text in these rows too, even if they hold digits only.
+        apart["test"] = table(test_path, [*encoding.categorical, *main.texts()])
     return splits_from_tables(main, apart, targets, encoding=encoding, **options)
 
 
@@ -110,6 +122,7 @@ def read_csv(
             the others in its columns.
     """
     paths = existing_files(path)
+    separator = _unescaped(separator)
     reading = (separator, names, missing_values, text_columns)
     if chunk_rows is not None:
         return (piece for one in paths for piece in _pieces(one, chunk_rows, None, {}, *reading))
@@ -117,6 +130,8 @@ def read_csv(
     for one in paths:
         with _readable(one, separator):
             frames[str(one)] = _open(one, *reading)
+        if _may_be_short(frames[str(one)]):
+            _check_rows(one, separator, frames[str(one)].shape[1])
     return join_files(frames)
 
 
@@ -134,12 +149,16 @@ def _pieces(
     reading = (separator, names, missing_values, text_columns)
     with _readable(path, separator):
         pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
+    unchecked = columns is None  # all columns are read when a file is read first
     with pieces:
         while True:
             with _readable(path, separator):
                 piece = next(pieces, None)
             if piece is None:
                 break
+            if unchecked and _may_be_short(piece):
+                _check_rows(path, separator, piece.shape[1])
+                unchecked = False
             yield piece
 
 
@@ -156,11 +175,8 @@ def _open(
     import pandas as pd
 
     first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str,
-                        skipinitialspace=True)  # fmt: skip
-    header = [
-        f"Unnamed: {place}" if name != name else str(name).strip()  # noqa: PLR0124 - NaN
-        for place, name in enumerate(first.iloc[0])
-    ]
+                        skipinitialspace=True, keep_default_na=False)  # fmt: skip
+    header = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(first.iloc[0])]
     named = names is None or header == list(names)
     if names is not None and len(header) != len(names):
         raise ValueError(
@@ -180,11 +196,54 @@ def _open(
             **{name: dtype for name, dtype in (dtypes or {}).items() if dtype != "object"},
             **{column: str for column in text_columns if column in columns},
         },
-        na_values=[missing_values] if isinstance(missing_values, str) else list(missing_values),
+        na_values=_with_spaces(
+            [missing_values] if isinstance(missing_values, str) else missing_values
+        ),
         skipinitialspace=True,
         index_col=False,
         **options,
     )
+
+
+def _unescaped(separator: str) -> str:
+    r"""Returns a tab for the two signs that "\t" stays in a terminal or a YAML file."""
+    return separator.replace("\\t", "\t")
+
+
+def _may_be_short(frame: Any) -> bool:
+    """Whether rows may have too few cells: pandas fills them up with missing ones."""
+    return frame.shape[1] > 1 and bool(frame.iloc[:, -1].isna().any())
+
+
+def _check_rows(path: Path, separator: str, columns: int) -> None:
+    """Raises `ValueError` for a row with fewer cells than there are columns."""
+    from pandas.io.common import get_handle  # opens whatever pandas.read_csv does
+
+    if len(separator) > 1:
+        return  # a pattern, which Python's reader does not know
+    with (
+        _readable(path, separator),
+        contextlib.suppress(csv.Error),  # a cell that is too long for it
+        get_handle(path, "r", encoding="utf-8", compression="infer") as opened,
+    ):
+        lines = csv.reader(opened.handle, delimiter=separator, skipinitialspace=True)
+        for cells in lines:
+            # pandas passes over blank lines.
+            if len(cells) < columns and (len(cells) > 1 or "".join(cells).strip()):
+                raise ValueError(
+                    f"{path} has {columns} columns, but line {lines.line_num} has {len(cells)} "
+                    f"of them: {separator.join(cells)[:60]!r}. Is the file cut off? Complete the "
+                    f"line; an empty cell needs its {separator!r} too."
+                )
+
+
+def _with_spaces(missing_values: Sequence[str]) -> list[str]:
+    """Returns what is missing, also with spaces behind it: pandas drops those in front only."""
+    return [
+        cell + spaces * " "
+        for cell in (*_MISSING, *missing_values)
+        for spaces in range(_MOST_SPACES)
+    ]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from .arrays import PARTS
-from .labels import MISSING
+from .labels import known_labels
 from .splits import Splits
 from .targets import Target
 
@@ -162,12 +162,8 @@ class _Labels:
     def add(self, values: np.ndarray, target: Target | None, weight: Any) -> None:
         """Counts the labels of a batch."""
         is_number = target.kind in ("regression", "box") if target else values.dtype.kind == "f"
-        if values.dtype.kind in "OSU":
-            there = values.astype(str) != ""
-        elif values.dtype.kind == "f":
-            there = ~np.isnan(values)
-        else:
-            there = values != MISSING
+        is_text = values.dtype.kind in "OSU"
+        there = values.astype(str) != "" if is_text else known_labels(values)
         if weight is not None:
             weight = np.asarray(weight).reshape(len(values), *[1] * (values.ndim - 1))
             there &= weight != 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..names import check_known
 from .calendar import CalendarFeatures
+from .identifiers import column_names
 from .intervals import Intervals
 from .missing import FillMissing
 
@@ -54,8 +55,7 @@ class Encoding:
 
     def __post_init__(self) -> None:
         for name in ("categorical", "dates"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+            object.__setattr__(self, name, column_names(getattr(self, name)))
         if self.intervals < 1 or self.max_categories < 1:
             raise ValueError(
                 "`intervals` and `max_categories` must be at least 1, not "

@@ -45,7 +45,10 @@ def as_frame(table: Any, source: str = "the table") -> Any:
 
 
 def arrow_frame(table: Any) -> Any:
-    """Returns a `pyarrow.Table` as a `pandas.DataFrame`: decimals as floats, dates as times."""
+    """Returns a `pyarrow.Table` as a `pandas.DataFrame`: decimals as floats, dates as times.
+
+    What pandas wrote as a named index is a column, as it is for all other readers.
+    """
     import pyarrow as pa
 
     fields = [
@@ -53,7 +56,9 @@ def arrow_frame(table: Any) -> Any:
         for field in table.schema
     ]
     schema = pa.schema(fields, table.schema.metadata)
-    return table.cast(schema).to_pandas(date_as_object=False).reset_index(drop=True)
+    frame = table.cast(schema).to_pandas(date_as_object=False)
+    named = [name for name in frame.index.names if name in table.column_names]
+    return frame.reset_index(named).reset_index(drop=True)
 
 
 def join_files(frames: Mapping[str, Any]) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 
 def identifier(column: object) -> str:
@@ -24,8 +26,25 @@ def identifier(column: object) -> str:
     return text if text[0].isalpha() else f"column_{text}"
 
 
-def identifiers(columns: Iterable[object], taken: Iterable[str] = ()) -> dict[str, str]:
+def column_names(columns: Any) -> tuple[str, ...]:
+    """Returns one or several columns as a tuple of text, as the tables have their names.
+
+    >>> column_names("age"), column_names([0, "age"])
+    (('age',), ('0', 'age'))
+    """
+    several = [columns] if isinstance(columns, (str, Integral)) else columns
+    return tuple(str(column) for column in several)
+
+
+def identifiers(
+    columns: Iterable[object], taken: Iterable[str] = (), suffix: str = ""
+) -> dict[str, str]:
     """Returns `{identifier: column}`; a number is appended where two columns would share one.
+
+    Args:
+        columns: The columns.
+        taken: Identifiers of others.
+        suffix: Put behind each identifier, and behind its number.
 
     >>> identifiers(["a b", "a-b", "年齢"])
     {'a_b': 'a b', 'a_b_2': 'a-b', 'column': '年齢'}
@@ -34,10 +53,10 @@ def identifiers(columns: Iterable[object], taken: Iterable[str] = ()) -> dict[st
     used = set(taken)
     for column in columns:
         base = identifier(column)
-        name, count = base, 1
+        name, count = base + suffix, 1
         while name in used:
             count += 1
-            name = f"{base}_{count}"
+            name = f"{base}_{count}{suffix}"
         used.add(name)
         found[name] = str(column)
     return found

@@ -43,6 +43,11 @@ class Labels:
         return f"{row_name(self.index, int(place[0]), self.first_row)} ({shown})"
 
 
+def known_labels(values: np.ndarray) -> np.ndarray:
+    """Returns where encoded labels are not missing."""
+    return ~np.isnan(values) if values.dtype.kind == "f" else values != MISSING
+
+
 def encode_labels(
     labels: Labels, kind: str | Target = "auto", compact: bool = False
 ) -> tuple[np.ndarray, Target]:
@@ -181,7 +186,7 @@ def _flags(labels: Labels, target: Target | None) -> tuple[np.ndarray, Target]:
         )
     if values.dtype.kind == "O":
         values, _ = _numbers(labels, None)
-    missing = np.isnan(values) if values.dtype.kind == "f" else values == MISSING
+    missing = ~known_labels(values)
     missing |= values == MISSING
     wrong = ~missing & (values != 0) & (values != 1)
     if wrong.any():

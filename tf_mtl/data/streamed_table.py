@@ -86,6 +86,10 @@ class StreamedTable:
         """Returns the kinds of input columns."""
         return input_kinds(columns, self._cells.__getitem__, encoding, self.source)
 
+    def texts(self) -> list[str]:
+        """Returns the columns that hold text."""
+        return [column for column, cells in self._cells.items() if cells.content == "text"]
+
     def read(
         self, inputs: Mapping[str, str], kinds: Mapping[str, str], others: Sequence[str]
     ) -> tuple[Mapping[str, np.ndarray], Any]:

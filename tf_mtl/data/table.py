@@ -14,7 +14,8 @@ from .cells import Cells
 from .columns import input_arrays, input_kinds, input_names
 from .encoding import Encoding, as_encoding, encode_inputs
 from .epoch_order import EpochOrder
-from .frames import as_frame
+from .frames import as_frame, content_of
+from .identifiers import column_names
 from .splits import Splits, batches, build_splits
 from .target_columns import encode_columns, target_columns
 
@@ -28,6 +29,10 @@ class Table(Protocol):
 
     def kinds(self, columns: Sequence[str], encoding: Encoding) -> dict[str, str]:
         """Returns the kinds of input columns, as `input_kinds` does."""
+        ...
+
+    def texts(self) -> list[str]:
+        """Returns the columns that hold text."""
         ...
 
     def read(
@@ -66,6 +71,10 @@ class FrameTable:
             return found
 
         return input_kinds(columns, cells, encoding, self.source)
+
+    def texts(self) -> list[str]:
+        """Returns the columns that hold text."""
+        return [column for column in self.columns if content_of(self.frame[column]) == "text"]
 
     def read(
         self, inputs: Mapping[str, str], kinds: Mapping[str, str], others: Sequence[str]
@@ -191,7 +200,8 @@ def splits_from_tables(
     """
     encoding = as_encoding(encoding)
     tasks = target_columns(targets, table.columns)
-    ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    ignore = column_names(ignore)
+    groups = None if groups is None else str(groups)
     check_known(ignore, table.columns, f"column to ignore in {table.source}")
     check_known([] if groups is None else [groups], table.columns, f"column of {table.source}")
     labelled = list(dict.fromkeys(column for task in tasks for column in task.columns))

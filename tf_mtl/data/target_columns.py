@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..names import check_known, check_task_names, unknown_name
-from .identifiers import identifier
+from .frames import content_of
+from .identifiers import column_names, identifier
 from .labels import MISSING, Labels, encode_labels
 from .targets import KINDS, Target
 
 _KEYS = ("column", "columns", "kind", "positive")
+# How `as_text` writes what pandas reads as a number or a bool.
+_PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d*[1-9])?|True|False")
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,14 @@ class TargetColumns:
     positive: tuple[str, ...] = ()
 
 
-def target_columns(targets: Mapping[str, Any], columns: Sequence[str]) -> list[TargetColumns]:
+def target_columns(
+    targets: Mapping[str, Any], columns: Sequence[str] | None
+) -> list[TargetColumns]:
     """Reads the `targets` argument of `from_dataframe` and `from_csv`.
+
+    Args:
+        targets: The argument.
+        columns: Those of the table; None if they are not known yet.
 
     Raises:
         ValueError: For an unknown column, kind or key, or two tasks of one name.
@@ -50,7 +61,9 @@ def target_columns(targets: Mapping[str, Any], columns: Sequence[str]) -> list[T
         )
     found: dict[str, TargetColumns] = {}
     for key, value in targets.items():
-        target = _read(key, value, columns)
+        # Tables of other libraries have text as column names, and so have the tables here.
+        name = str(key) if isinstance(key, Integral) else key
+        target = _read(name, value, columns)
         if target.task in found:
             raise ValueError(
                 f"Two targets would be called {target.task!r}. Name one of them yourself: "
@@ -60,7 +73,30 @@ def target_columns(targets: Mapping[str, Any], columns: Sequence[str]) -> list[T
     return list(found.values())
 
 
-def _read(key: str, value: Any, columns: Sequence[str]) -> TargetColumns:
+def text_targets(targets: Mapping[str, Any], known: Mapping[str, Target]) -> list[str]:
+    """Returns the columns that were text when the classes were learnt, as their names show.
+
+    Of labels "01", "02" and "3a" another file may hold only "01" and "02", which pandas would take
+    for numbers. Names that come from numbers or bools look as Python writes them.
+
+    Args:
+        targets: As for `from_dataframe`.
+        known: `{task: Target}` that the training table gave.
+
+    >>> known = {"size": Target("classification", class_names=("01", "02", "3a")),
+    ...          "floor": Target("classification", class_names=("1", "2", "4"))}
+    >>> text_targets({"size": "auto", "floor": "auto"}, known)
+    ['size']
+    """
+    return [
+        column
+        for target in target_columns(targets, None)
+        for column in target.columns
+        if not all(map(_PLAIN.fullmatch, target.positive or known[target.task].class_names or ()))
+    ]
+
+
+def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
     if value is None or isinstance(value, (str, Target)):
         _check_column(key, columns)
         task = identifier(key)
@@ -76,7 +112,7 @@ def _read(key: str, value: Any, columns: Sequence[str]) -> TargetColumns:
     if "column" in value and "columns" in value:
         raise ValueError(f"Target {key!r} has `column` and `columns`. Give one of them.")
     names = value.get("columns", [value.get("column", key)])
-    names = (names,) if isinstance(names, str) else tuple(names)
+    names = column_names(names)
     for name in names:
         _check_column(name, columns)
     positive = value.get("positive", ())
@@ -100,8 +136,8 @@ def _kind(key: str, kind: Any) -> str | Target:
     return str(kind)
 
 
-def _check_column(name: str, columns: Sequence[str]) -> None:
-    if name not in columns:
+def _check_column(name: str, columns: Sequence[str] | None) -> None:
+    if columns is not None and name not in columns:
         message = unknown_name(name, columns, "target column")
         if len(columns) == 1:
             message += " There is only one column: is the separator right?"
@@ -150,13 +186,18 @@ def as_text(series: Any) -> np.ndarray:
 
 
 def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
-    """Returns a column as bools, whole numbers, floats or text, to suit a kind of target.
+    """Returns a column as whole numbers, floats or text, to suit a kind of target.
 
-    pandas turns whole numbers into floats where cells are missing; this is undone for classes,
-    with -1 for the missing ones.
+    pandas turns whole numbers into floats where cells are missing, and bools into objects; this is
+    undone for classes, with -1 for the missing ones.
     """
-    if series.dtype.kind == "b" and not series.isna().any():
-        return series.to_numpy(dtype=bool)
+    import pandas as pd
+
+    content = content_of(series)
+    if content == "true and false":
+        series = series.astype(object).astype("boolean").astype("Int8")
+    elif not content:  # pandas may not know what the cells would be
+        series = pd.Series(np.nan, index=series.index)
     if series.dtype.kind not in "iuf":
         return as_text(series)
     values = series.to_numpy(dtype="float64", na_value=np.nan)
@@ -172,6 +213,10 @@ def _positive(
     target: TargetColumns, series: Any, where: str, known: Target | None
 ) -> tuple[np.ndarray, Target]:
     texts = as_text(series)
+    labels = np.isin(texts.astype(str), target.positive).astype("int32")
+    labels[texts == ""] = MISSING
+    if known is not None:
+        return labels, known
     found = [str(text) for text in np.unique(texts[texts != ""].astype(str))]
     chosen = [choice for choice in target.positive if choice in found]
     if not chosen:
@@ -183,7 +228,5 @@ def _positive(
             f"Every label of task {target.task!r} ({where}) is positive: nothing to learn. "
             f"Found {found}."
         )
-    labels = np.isin(texts.astype(str), target.positive).astype("int32")
-    labels[texts == ""] = MISSING
     names = (others[0] if len(others) == 1 else f"not {chosen[0]}", chosen[0])
-    return labels, known or Target("binary", class_names=names)
+    return labels, Target("binary", class_names=names)

@@ -12,8 +12,9 @@ import numpy as np
 
 from .. import data
 from ..data.checks import check_inputs
+from ..data.frames import with_rows_of
 from ..data.labels import Labels, encode_labels
-from ..data.target_columns import encode_columns, target_columns
+from ..data.target_columns import encode_columns, target_columns, text_targets
 from ..names import check_known
 from ..training import MultiTaskModel
 from .errors import InputError
@@ -84,7 +85,9 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
     kind = source_kind(path)
     if kind in TABLES:
         _check_takes_columns(model, path)
-        frame = read_table(config.data, path)
+        with bad_data(path):
+            texts = [*_text_inputs(run, model), *text_targets(config.data.targets, targets)]
+        frame = read_table(config.data, path, text_columns=texts)
         if not len(frame):
             raise InputError(f"{path} is empty: it has columns but no rows.")
         with bad_data(path):
@@ -110,14 +113,17 @@ def _table_chunks(
     run: RunFolder, model: MultiTaskModel, path: str, chunk_rows: int, keep: Sequence[str]
 ) -> Iterator[Chunk]:
     _check_takes_columns(model, path)
-    start = 1
-    frames = read_table(run.config().data, path, chunk_rows)
+    start = 0
+    columns = run.facts()["columns"]
+    inputs = {columns.get(one.name, one.name) for one in model.inputs}
+    # Identifiers stay as they are written; inputs are read as in training.
+    texts = [*_text_inputs(run, model), *(name for name in keep if name not in inputs)]
+    frames = read_table(run.config().data, path, chunk_rows, texts)
     with bad_data(path), contextlib.closing(frames):
         for frame in frames:
             with bad_data(path):
                 check_known(keep, [str(name) for name in frame.columns], f"column of {path}")
-                where = path if start == 1 else f"{path} (rows counted from {start} on)"
-                x = _columns(run, model, frame, where)
+                x = _columns(run, model, with_rows_of(None, frame, start), path)
             if len(frame):
                 yield Chunk(x, {name: frame[name] for name in keep}, len(frame))
             start += len(frame)
@@ -128,8 +134,14 @@ def _columns(run: RunFolder, model: MultiTaskModel, frame: Any, where: str) -> d
     return data.inputs_from_dataframe(frame, model.input, columns, where)
 
 
+def _text_inputs(run: RunFolder, model: MultiTaskModel) -> list[str]:
+    """Returns the columns that were text in training, though a file may hold only digits there."""
+    columns = run.facts()["columns"]
+    return [columns.get(one.name, one.name) for one in model.inputs if one.dtype == "string"]
+
+
 def _check_takes_columns(model: MultiTaskModel, path: str) -> None:
-    if not isinstance(model.input, dict) or any(len(one.shape) != 2 for one in model.inputs):
+    if any(tuple(one.shape[1:]) != (1,) for one in model.inputs):
         shapes = {one.name: tuple(one.shape[1:]) for one in model.inputs}
         raise InputError(
             f"The model takes arrays, {shapes} for each row, and no columns: {path} cannot be read "

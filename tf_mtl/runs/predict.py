@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..data.labels import known_labels
 from ..evaluation import per_task
 from . import decode
 from .errors import InputError
@@ -76,12 +77,13 @@ def evaluate(run: RunFolder, path: str | None = None) -> tuple[dict[str, dict[st
         path: CSV, Parquet or NPZ file; None for the test split.
 
     Returns:
-        `{task: {metric: value}}` and the number of rows.
+        `{task: {metric: value}}`, none for a task without labels, and the number of rows.
 
     Raises:
         InputError: If the file does not suit the model, or the data of the run have changed.
     """
     model = load_model(run)
+    unlabelled: list[str] = []
     if path is None:
         config = run.config()
         splits = load_data(config.data, config.seed)
@@ -94,9 +96,12 @@ def evaluate(run: RunFolder, path: str | None = None) -> tuple[dict[str, dict[st
     else:
         x, y = labelled(run, model, path)
         rows = len(next(iter(y.values())))
+        # Metrics are 0 or 1 without labels, which would look like results.
+        unlabelled = [task for task, values in y.items() if not known_labels(values).any()]
         dataset = tf.data.Dataset.from_tensor_slices(_tensors(x, y)).batch(_BATCH)
     results = model.evaluate(dataset, verbose=0, return_dict=True)
-    return per_task(results, model), rows
+    found = per_task(results, model)
+    return {task: {} if task in unlabelled else found[task] for task in found}, rows
 
 
 def write_results(path: str | Path, results: Mapping[str, Mapping[str, float]]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import data
+from ..data.encoding import as_encoding
 from ..data.files import existing_file
 from ..data.targets import KINDS
 from ..data.tfrecord_schema import SCHEMA_FILE
@@ -56,7 +57,7 @@ def load_data(config: DataConfig, seed: int) -> data.Splits:
     kind = source_kind(config.source)
     options = _given(config, kind)
     common: dict[str, Any] = {"batch_size": config.batch_size, "seed": seed}
-    with bad_data(config.source):
+    with bad_data(config.source, config.test_path):
         if kind == "embedded":
             return data.load(config.source, **common, **options)
         if kind == "tfrecord":
@@ -108,11 +109,12 @@ def source_kind(source: str) -> str:
 
 
 @contextlib.contextmanager
-def bad_data(source: str) -> Iterator[None]:
+def bad_data(source: str, test_path: str | None = None) -> Iterator[None]:
     """Turns what loaders raise about the user's data into `InputError`.
 
     Args:
-        source: File or data set, put before messages that do not name it.
+        source: File or data set, put before messages that name neither it nor the test file.
+        test_path: The test file, if there is one.
     """
     try:
         yield
@@ -120,7 +122,9 @@ def bad_data(source: str) -> Iterator[None]:
         raise
     except (ValueError, ConnectionError) as error:
         text = str(error)
-        named = Path(source).name in text or source.removeprefix(TFDS) in text
+        names = [Path(source).name, source.removeprefix(TFDS)]
+        names += [] if test_path is None else [Path(test_path).name]
+        named = any(name in text for name in names)
         raise InputError(text if named else f"{source}: {text}") from error
 
 
@@ -158,16 +162,22 @@ def _no_targets(config: DataConfig, kind: str) -> str:
     )
 
 
-def read_table(config: DataConfig, path: str | None = None, chunk_rows: int | None = None) -> Any:
+def read_table(
+    config: DataConfig,
+    path: str | None = None,
+    chunk_rows: int | None = None,
+    text_columns: Sequence[str] = (),
+) -> Any:
     """Reads a CSV file in the way in which that of the run was read, or a Parquet file.
 
     Args:
         config: The data section of the run.
         path: The file, or a pattern of several; None for the run's own.
         chunk_rows: If given, yield tables of so many rows.
+        text_columns: Columns of a CSV file to keep as text, besides those that the run says are
+            categorical.
     """
-    encoding = config.encoding or {}
-    categorical = encoding.get("categorical", ())
+    categorical = as_encoding(config.encoding).categorical
     path = path or config.source
     with bad_data(path):
         if source_kind(path) == "parquet":
@@ -177,7 +187,7 @@ def read_table(config: DataConfig, path: str | None = None, chunk_rows: int | No
             separator=config.separator or ",",
             names=config.names,
             missing_values=config.missing_values or (),
-            text_columns=(categorical,) if isinstance(categorical, str) else categorical,
+            text_columns=[*categorical, *text_columns],
             chunk_rows=chunk_rows,
         )
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..names import unknown_name
 from .errors import InputError
 from .folder import replacing
@@ -65,7 +67,7 @@ def _json(path: Path) -> Iterator[Write]:
             plain = [[_plain(value) for value in values] for values in columns.values()]
             for row in zip(*plain, strict=True):
                 start = "\n" if file.tell() == 1 else ",\n"
-                file.write(start + json.dumps(dict(zip(columns, row, strict=True))))
+                file.write(start + json.dumps(dict(zip(columns, row, strict=True)), default=_text))
 
         yield write
         file.write("\n]\n")
@@ -81,8 +83,7 @@ def _parquet(path: Path) -> Iterator[Write]:
 
         def write(columns: dict[str, Any]) -> None:
             nonlocal writer
-            plain = {name: [_plain(v) for v in values] for name, values in columns.items()}
-            table = pyarrow.table(plain) if writer is None else _like(plain, writer.schema)
+            table = _arrow(columns, None if writer is None else writer.schema)
             if writer is None:
                 writer = stack.enter_context(pyarrow.parquet.ParquetWriter(path, table.schema))
             writer.write_table(table)
@@ -90,21 +91,41 @@ def _parquet(path: Path) -> Iterator[Write]:
         yield write
 
 
-def _like(columns: dict[str, Any], schema: Any) -> Any:
-    """Returns a table with the types of the first rows."""
+def _arrow(columns: dict[str, Any], schema: Any) -> Any:
+    """Returns a table with the types of the first rows, or with its own if there is no schema."""
+    import pandas as pd
     import pyarrow
 
+    # A column that is empty in some rows has its type nevertheless.
+    given = {
+        name: values if isinstance(values, pd.Series) else [_plain(value) for value in values]
+        for name, values in columns.items()
+    }
     try:
-        return pyarrow.table(columns, schema=schema)
+        return pyarrow.table({
+            name: pyarrow.array(values, schema and schema.field(name).type, from_pandas=True)
+            for name, values in given.items()
+        })  # fmt: skip
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
         raise InputError(f"A column changes its type along the file: {error}") from None
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value as Python has it, None for NaN."""
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - NaN
+    """Returns a value as Python has it, None for NaN and other missing ones."""
+    import pandas as pd
+
+    value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    missing = not isinstance(value, (list, dict)) and pd.isna(value)
+    return None if missing else value
+
+
+def _text(value: Any) -> str:
+    """Returns what JSON has no type for as text: times in ISO 8601, bytes."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list) else value
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    return json.dumps(value, default=_text) if isinstance(value, list) else value

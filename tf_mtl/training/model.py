@@ -311,6 +311,9 @@ class MultiTaskModel(keras.Model):
             mask: As in Keras.
             **kwargs: `cut`, what takes the shared features of this run; the rest as in Keras.
         """
+        if isinstance(inputs, Mapping) and isinstance(self.input, keras.KerasTensor):
+            # A table of one column. Keras takes the dictionary as well, but warns in every epoch.
+            inputs = inputs.get(self.input.name, inputs)
         cut = kwargs.pop("cut", None)
         if cut is not None:
             return cut(flat_inputs(self, inputs), training)
