@@ -101,9 +101,34 @@ def test_npz(tmp_path):
         data.from_npz(tmp_path / "points.npz", ["clas"])
     with pytest.raises(FileNotFoundError, match=r"'point.npz'.*Did you mean 'points.npz'"):
         data.from_npz(tmp_path / "point.npz", ["class_"])
-    (tmp_path / "bad.npz").write_text("not an archive")
-    with pytest.raises(ValueError, match="cannot be read as NPZ"):
-        data.from_npz(tmp_path / "bad.npz", ["class_"])
+
+
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda content: b"not an archive", r"does not begin as one\. Write it with numpy.savez"),
+        (lambda content: b"", r"it is empty"),
+        (lambda content: content[: len(content) // 2], r"cut off or damaged .*Copy or write it"),
+        (lambda content: flipped(content, 300), r"damaged \(Bad CRC-32 for file 'point.npy'\)"),
+        (lambda content: content[content.index(b"\x93NUMPY") :], r"holds a single array"),
+    ],
+)
+def test_an_npz_file_that_cannot_be_read_is_named(tmp_path, spoil, message):
+    path = tmp_path / "points.npz"
+    np.savez(path, point=X, class_=CLASSES)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ValueError, match=f"points.npz cannot be read as NPZ: .*{message}"):
+        data.from_npz(path, ["class_"])
+
+
+def test_objects_in_an_npz_file_are_refused(tmp_path):
+    np.savez(tmp_path / "objects.npz", point=X, class_=np.array([{}] * 60))
+    with pytest.raises(ValueError, match=r"objects.npz .*holds Python objects, which are refused"):
+        data.from_npz(tmp_path / "objects.npz", ["class_"])
 
 
 def with_value(array, row, value):

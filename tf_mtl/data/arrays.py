@@ -13,6 +13,7 @@ from .checks import check_inputs, check_label_names, check_rows
 from .column_store import ColumnStore
 from .files import existing_file
 from .labels import Labels, encode_labels
+from .npz_file import opened_npz
 from .partition import split, split_two
 from .splits import Splits, build_splits
 from .targets import Target
@@ -120,14 +121,7 @@ def from_npz(
     path = existing_file(path)
     if isinstance(targets, str):
         raise ValueError(f"`targets` must be a dictionary or names, such as [{targets!r}].")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (ValueError, OSError) as error:
-        raise ValueError(
-            f"{path} cannot be read as NPZ: {error}. Write it with numpy.savez; objects are "
-            "refused because reading them can run any code."
-        ) from None
+    arrays = _read_npz(path)
     kinds = dict(targets) if isinstance(targets, Mapping) else dict.fromkeys(targets, "auto")
     check_known([*kinds, *inputs], arrays, f"array of {path}")
     rest = list(inputs) or [name for name in arrays if name not in kinds]
@@ -137,6 +131,19 @@ def from_npz(
     if len(rest) == 1:
         x = x[rest[0]]
     return from_numpy(x, {task: arrays[task] for task in kinds}, kinds, **options)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with opened_npz(path) as opened, np.load(opened, allow_pickle=False) as file:
+            return dict(file)
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise ValueError(
+            f"{path} cannot be read as NPZ: it holds Python objects, which are refused because "
+            "reading them can run any code. Write numbers or text with numpy.savez."
+        ) from None
 
 
 def split_rows(
