@@ -201,6 +201,38 @@ def test_columns_of_lists_are_refused(tmp_path):
         data.from_parquet(tmp_path / "a.parquet", TARGETS)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "row", "found"),
+    [("multilabel", [1, 0], "multilabel"), ("auto", [1, 0], "multilabel"),
+     ("auto", [1.5, 0], "regression"), ("regression", [1, 0], "regression"),
+     ("box", [0.0, 0.0, 0.5, 1.0], "box")],
+)  # fmt: skip
+def test_a_column_of_lists_is_a_task_of_several_units(tmp_path, stream, kind, row, found):
+    column = [None if n % 5 == 0 else row for n in range(ROWS)]
+    people().assign(parts=column).to_parquet(tmp_path / "a.parquet")
+    splits = data.from_parquet(tmp_path / "a.parquet", {"parts": kind}, stream=stream)
+    assert splits.targets["parts"].kind == found
+    labels = np.concatenate([y["parts"] for part in splits for _, y in part.as_numpy_iterator()])
+    missing = (labels == -1) | np.isnan(labels)
+    assert missing.all(axis=1).sum() == ROWS / 5
+    np.testing.assert_allclose(labels[~missing.any(axis=1)], np.tile(row, (ROWS * 4 // 5, 1)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "message"),
+    [
+        ([[1], [1, 0]], "multilabel", r"'parts' holds \[1, 0\] in row 2.* \(1 in the first\)"),
+        ([["a"], ["b"]], "auto", r"'parts' holds \['a'\] in row 1.* hold numbers"),
+        ([[], []], "regression", r"'parts' holds \[\] in row 1"),
+        ([[1], [0]], "binary", r"'parts' holds lists, .*'multilabel' or 'regression'"),
+    ],
+)
+def test_lists_that_cannot_be_labels(rows, kind, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_dataframe(people().assign(parts=rows * (ROWS // 2)), {"parts": kind})
+
+
 def features():
     names = datasets.ClassLabel(names=["small", "large", "huge"])
     return datasets.Features({"n": datasets.Value("int64"), "kind": names})
