@@ -14,7 +14,7 @@ from .column_store import ColumnStore
 from .files import existing_file
 from .labels import Labels, encode_labels
 from .npz_file import opened_npz
-from .partition import split, split_two
+from .partition import group_numbers, split, split_two
 from .splits import Splits, build_splits
 from .targets import Target
 
@@ -36,12 +36,13 @@ def from_numpy(
 ) -> Splits:
     """Makes training, validation and test data of arrays.
 
-    Missing labels are NaN in floats, -1 in classes and "" or None in text; they stay missing.
+    Missing labels are NaN in floats, -1 in classes, "" or None in text, and None or NA in objects
+    and pandas' columns; they stay missing.
     Text labels become classes in alphabetical order, and the `Target` keeps their names.
 
     Args:
         x: Inputs, `[rows, ...]` or `{name: [rows, ...]}`. No preprocessing is added.
-        y: Labels, `{task: [rows] or [rows, units]}`.
+        y: Labels, `{task: [rows] or [rows, units]}`, or a `pandas.DataFrame`.
         targets: `{task: kind or Target}` with the kinds "classification", "binary", "multilabel",
             "regression" and "auto". Kinds not given are told from the labels: floats are a
             regression; bools, and two different whole numbers or texts, are binary; more are a
@@ -52,7 +53,7 @@ def from_numpy(
             first two counts.
         stratify: Task whose class shares are kept in every part; "auto" takes the first task
             with classes; None splits at random.
-        groups: `[rows]`; rows of one group stay in one part.
+        groups: `[rows]`; rows of one group stay in one part, and so do those without one (None).
         test: `(x, y)` of test rows kept apart by the source; otherwise they are split off.
 
     Returns:
@@ -176,6 +177,8 @@ def split_rows(
     count = len(next(iter(y.values())))
     if groups is not None:
         groups = np.asarray(groups)
+        if groups.dtype.kind == "O":
+            groups = group_numbers(groups)
     parts = [part for part in PARTS if part not in apart]
     if len(parts) == 1:
         return {"train": np.arange(count)}
