@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -83,6 +84,8 @@ BAD = {
     "option of csv": (("people.parquet", "--separator", ";", *TARGETS), ["separator", "csv"]),
     "one part differs": (("odd/*.csv", "-t", "b"), ["'a'", "odd/2.csv", "'x' in row 2"]),
     "cut records": (("records",), ["train-00000-of-00001.tfrecord", "bytes"]),
+    "damaged arrays": (("bad.npz", "-t", "y"), ["bad.npz", "Bad CRC-32", "write it again"]),
+    "damaged records": (("damaged",), ["train-00000-of-00001.tfrecord", "record 63"]),
     "targets of records": (("records", "-t", "b"), ["'targets'", "records"]),
     "stream of records": (("records", "--stream"), ["'stream'", "csv and parquet", "records"]),
     "no gzip": (("plain.csv.gz", "-t", "b"), ["plain.csv.gz", "cannot be read"]),
@@ -96,7 +99,13 @@ def test_one_line(case, cli, folder):
     (folder / "odd").mkdir()
     (folder / "odd" / "1.csv").write_text("a,b\n1,2\n2,2\n")
     (folder / "odd" / "2.csv").write_text("a,b\n1,2\nx,2\n")
-    data.write_tfrecord(data.load("wine"), "records")
+    np.savez(folder / "bad.npz", x=np.zeros((50, 3)), y=np.arange(50) % 2)
+    for name in ("records", "damaged"):
+        data.write_tfrecord(data.load("wine"), name)
+    for path in (folder / "damaged" / "train-00000-of-00001.tfrecord", folder / "bad.npz"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
     (folder / "records" / "train-00000-of-00001.tfrecord").write_bytes(b"")
     arguments, parts = BAD[case]
     one_line(cli("train", *arguments), parts)

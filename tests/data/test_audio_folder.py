@@ -1,5 +1,6 @@
 """Folders of WAV files: labels from names, functions and tables; one clear line for a bad file."""
 
+import struct
 import wave
 
 import numpy as np
@@ -83,6 +84,46 @@ def test_stereo_is_the_mean(tmp_path):
     np.testing.assert_allclose(x, 0.25)
 
 
+def test_endings_in_capitals_and_hidden_files(folder):
+    for n, path in enumerate(sorted(folder.rglob("*.wav"))):
+        if n % 2:
+            path.rename(path.with_suffix(".WAV"))
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "0_ann_99.wav").write_bytes(b"no sound")
+    assert sum(data.from_audio_folder(folder, PATTERN).sizes.values()) == 20
+
+
+def wav(code=1, bits=16, channels=1, declared=None, samples=200, more=b""):
+    """A file of ones with any header."""
+    sound = np.ones(samples * channels, "<i2").tobytes()[: samples * channels * bits // 8]
+    width = channels * bits // 8
+    form = struct.pack("<HHIIHH", code, channels, RATE, RATE * width, width, bits) + more
+    chunks = b"LIST" + struct.pack("<I", 3) + b"odd\0"
+    chunks += b"fmt " + struct.pack("<I", len(form)) + form
+    chunks += b"LIST" + struct.pack("<I", 3) + b"odd\0"
+    chunks += b"data" + struct.pack("<I", len(sound) if declared is None else declared) + sound
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+PCM = struct.pack("<HHI", 22, 16, 0) + b"\1\0" + bytes(14)
+HEADERS = {
+    "further chunks": wav(),
+    "extensible": wav(code=0xFFFE, more=PCM),
+    "extensible stereo": wav(code=0xFFFE, channels=2, more=PCM),
+    "length not known": wav(declared=0xFFFFFFFF),
+    "half a sample": wav(declared=0xFFFFFFFF) + b"\0",
+    "something behind": wav(declared=400, samples=230),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_headers_in_use(folder, header):
+    spoil(folder, HEADERS[header])
+    splits = data.from_audio_folder(folder, r"/(?P<digit>\d)_", test_files="eve")
+    x, _ = rows(splits.test)
+    np.testing.assert_allclose(x, np.full((1, 200), 1 / 32768))
+
+
 def spoil(folder, content=None, rate=RATE, samples=5):
     path = folder / "second" / "1_eve_99.wav"
     if content is None:
@@ -99,6 +140,11 @@ def spoil(folder, content=None, rate=RATE, samples=5):
         ({"content": b""}, "1_eve_99.wav cannot be read as WAV"),
         ({"rate": 16000}, "1_eve_99.wav has 16000 samples a second, .* has 8000"),
         ({"samples": 0}, "1_eve_99.wav holds no sound"),
+        ({"content": wav()[:-1]}, "1_eve_99.wav is cut off: it holds 399 of 400 bytes of sound"),
+        ({"content": wav()[:30]}, "1_eve_99.wav .*its header is cut off or damaged"),
+        ({"content": wav(code=3)}, "1_eve_99.wav holds no PCM but the format 3"),
+        ({"content": wav(code=0xFFFE)}, "1_eve_99.wav holds no PCM but the format 0"),
+        ({"content": wav(bits=8)}, "1_eve_99.wav has samples of 8 bit"),
     ],
 )
 def test_a_bad_file_is_named(folder, options, message):
@@ -117,6 +163,8 @@ def different_tasks(name):
         (r"(?P<speaker>ann)_", {}, "1_bob_11.wav does not match|0_bob_10.wav does not match"),
         (different_tasks, {}, "Give every file every task"),
         (PATTERN, {"seconds": 0}, "greater than 0"),
+        (PATTERN, {"seconds": float("nan")}, "greater than 0.*seconds=nan"),
+        (PATTERN, {"seconds": float("inf")}, "greater than 0.*seconds=inf"),
         (PATTERN, {"test_files": "nothing"}, "matches 0 of 20"),
     ],
 )

@@ -16,6 +16,7 @@ MOVES = [
     lambda: LAYERS.RandomTranslation(0.2, 0.2, fill_mode="constant", seed=3),
     lambda: LAYERS.RandomZoom(0.2, fill_mode="constant", seed=4),
     lambda: LAYERS.RandomCrop(28, 40, seed=5),
+    lambda: LAYERS.RandomCrop(28, WIDTH),
     lambda: LAYERS.CenterCrop(28, 40),
 ]
 
@@ -191,14 +192,21 @@ class TestMixing:
     def test_a_model_learns_from_soft_labels(self):
         random = np.random.default_rng(0)
         x = random.normal(size=(64, 8, 8, 1)).astype("float32")
-        y = {"digit": random.integers(-1, 3, 64).astype("int32")}
-        targets = {"digit": data.Target("classification", num_classes=3)}
+        y = {
+            "digit": random.integers(-1, 3, 64).astype("int32"),
+            "odd": random.integers(0, 2, 64).astype("int32"),
+        }
+        targets = {"digit": data.Target("classification", 3), "odd": data.Target("binary")}
         stream = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
         model = build_model(
-            keras.Input((8, 8, 1)), trunks.MLP([8]), {"digit": heads.Classification(3)}
+            keras.Input((8, 8, 1)),
+            trunks.MLP([8]),
+            {"digit": heads.Classification(3), "odd": heads.BinaryClassification()},
         )
         model.compile(
-            "adam", loss={"digit": "categorical_crossentropy"}, metrics={"digit": "accuracy"}
+            "adam",
+            loss={"digit": "categorical_crossentropy", "odd": "auto"},
+            metrics={"digit": "accuracy", "odd": "auto"},
         )
         logs = model.fit(
             stream.map(data.Augment([LAYERS.MixUp(0.2, seed=1)], targets)),
@@ -207,10 +215,11 @@ class TestMixing:
             verbose=0,
         ).history
         assert np.isfinite(logs["loss"]).all()
+        assert logs["odd_loss"][1] > 0
         known = y["digit"] >= 0
         chosen = model.predict(x, verbose=0)["digit"].argmax(axis=-1)
         expected = np.mean(chosen[known] == y["digit"][known])
-        np.testing.assert_allclose(logs["val_accuracy"][-1], expected, rtol=1e-5)
+        np.testing.assert_allclose(logs["val_digit_accuracy"][-1], expected, rtol=1e-5)
 
 
 def test_colours_change_no_label():
@@ -237,6 +246,28 @@ def test_layers_are_copied_and_repeat_by_their_seed():
     first, second = (changed([layer], x, y)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert layer.bounding_box_format is None
+
+
+@pytest.mark.parametrize("factor", [0.3, (0.1, 0.3)])
+def test_a_shear_is_copied(factor):
+    x, y = scene()
+    layer = LAYERS.RandomShear(factor, factor, fill_mode="constant", seed=3)
+    images, labels = changed([layer], x, {"mask": y["mask"]})
+    np.testing.assert_array_equal(images, np.asarray(layer(x, training=True)))
+    known = labels["mask"] >= 0
+    # Nearest pixels of the mask, blended ones of the image.
+    differ = (labels["mask"] == 1) != (images[..., 0] > 0.5)
+    assert differ[known].mean() < 0.02
+
+
+@pytest.mark.parametrize("size", [(HEIGHT + 1, 20), (20, WIDTH + 1), (50, 50)])
+@pytest.mark.parametrize("task", ["box", "mask", "depth"])
+def test_a_crop_larger_than_the_image_is_refused(size, task):
+    x, y = scene()
+    with pytest.raises(ValueError, match=rf"larger than the images, 32 x 48: .*'{task}'"):
+        changed([LAYERS.RandomCrop(*size)], x, {task: y[task]})
+    images, _ = changed([LAYERS.RandomCrop(*size)], x, {"digit": y["digit"]})
+    assert images.shape[1:3] == size
 
 
 CLASSES = {"digit": data.Target("classification", num_classes=4)}

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -54,6 +55,49 @@ def test_text_is_encoded_and_missing_labels_stay_missing():
     assert np.isfinite(splits.targets["value"].mean)
 
 
+NUMBERS = [0, 1, None, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "target", "missing"),
+    [
+        (pd.Series(NUMBERS * 15, dtype="Int64"), "auto", "binary", 15),
+        (pd.array(NUMBERS * 15, dtype="Int64"), "auto", "binary", 15),
+        (pd.Series(NUMBERS * 15, dtype="Int64"), "regression", "regression", 15),
+        (pd.Series([0, 1, 2] * 20, dtype="Int64"), "auto", "classification", 0),
+        (pd.Series([0.5, None] * 30, dtype="Float64"), "auto", "regression", 30),
+        (pd.Series([True, False, None] * 20, dtype="boolean"), "auto", "binary", 20),
+        (pd.Series(["a", "b", pd.NA] * 20, dtype="string"), "auto", "binary", 20),
+        (pd.Series(["a", "b", None] * 20, dtype="category"), "auto", "binary", 20),
+        (pd.Series([0.0, 1, np.nan] * 20), "auto", "regression", 20),
+        (np.array(NUMBERS * 15, object), "auto", "binary", 15),
+        (np.array(NUMBERS * 15, object), "regression", "regression", 15),
+        (np.array([True, False, None] * 20, object), "auto", "binary", 20),
+        (np.array([True, False] * 30, object), "auto", "binary", 0),
+        (np.array([0.5, 2, None] * 20, object), "auto", "regression", 20),
+        (np.array([[1, 0], [None, 1]] * 30, object), "auto", "multilabel", 30),
+    ],
+)
+def test_labels_of_pandas_and_objects(values, kind, target, missing):
+    splits = data.from_numpy(X, {"task": values}, {"task": kind})
+    assert splits.targets["task"].kind == target
+    found = all_labels(splits, "task")
+    assert (np.isnan(found) if target == "regression" else found == -1).sum() == missing
+
+
+def test_labels_in_a_data_frame():
+    y = pd.DataFrame({"animal": ["ant", "bee"] * 30, "value": X[:, 0]})
+    targets = data.from_numpy(X, y).targets
+    assert {task: one.kind for task, one in targets.items()} == {
+        "animal": "binary", "value": "regression",
+    }  # fmt: skip
+
+
+def test_digits_of_other_scripts_are_text():
+    names = np.array(["①", "②", "٣"])[CLASSES]
+    assert data.from_numpy(X, {"a": names}).targets["a"].class_names == ("٣", "①", "②")
+
+
 def test_statistics_come_from_the_training_rows():
     splits = data.from_numpy(X, {"both": X[:, :2] * [1, 100]})
     train = np.concatenate([y["both"] for _, y in splits.train.as_numpy_iterator()])
@@ -91,6 +135,15 @@ def test_rows_of_a_group_stay_together():
     assert sum(map(len, found)) == len(set.union(*found)) == 20
 
 
+def test_rows_without_a_group_stay_together():
+    groups = np.array([None if n % 5 == 0 else f"g{n % 20}" for n in range(60)], object)
+    parts = data.from_numpy(np.arange(60.0)[:, None], {"value": X[:, 0]}, groups=groups)
+    found = [{int(n) for x, _ in part.as_numpy_iterator() for n in x[:, 0]} for part in parts]
+    assert sum(0 in rows for rows in found) == 1
+    for rows in found:
+        assert all((n % 5 == 0) <= ({0, 5, 10} <= rows) for n in rows)
+
+
 def test_npz(tmp_path):
     np.savez(tmp_path / "points.npz", point=X, extra=X[:, 0], class_=CLASSES, value=X[:, 1])
     splits = data.from_npz(tmp_path / "points.npz", {"class_": "auto", "value": "regression"})
@@ -101,9 +154,34 @@ def test_npz(tmp_path):
         data.from_npz(tmp_path / "points.npz", ["clas"])
     with pytest.raises(FileNotFoundError, match=r"'point.npz'.*Did you mean 'points.npz'"):
         data.from_npz(tmp_path / "point.npz", ["class_"])
-    (tmp_path / "bad.npz").write_text("not an archive")
-    with pytest.raises(ValueError, match="cannot be read as NPZ"):
-        data.from_npz(tmp_path / "bad.npz", ["class_"])
+
+
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda content: b"not an archive", r"does not begin as one\. Write it with numpy.savez"),
+        (lambda content: b"", r"it is empty"),
+        (lambda content: content[: len(content) // 2], r"cut off or damaged .*Copy or write it"),
+        (lambda content: flipped(content, 300), r"damaged \(Bad CRC-32 for file 'point.npy'\)"),
+        (lambda content: content[content.index(b"\x93NUMPY") :], r"holds a single array"),
+    ],
+)
+def test_an_npz_file_that_cannot_be_read_is_named(tmp_path, spoil, message):
+    path = tmp_path / "points.npz"
+    np.savez(path, point=X, class_=CLASSES)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ValueError, match=f"points.npz cannot be read as NPZ: .*{message}"):
+        data.from_npz(path, ["class_"])
+
+
+def test_objects_in_an_npz_file_are_refused(tmp_path):
+    np.savez(tmp_path / "objects.npz", point=X, class_=np.array([{}] * 60))
+    with pytest.raises(ValueError, match=r"objects.npz .*holds Python objects, which are refused"):
+        data.from_npz(tmp_path / "objects.npz", ["class_"])
 
 
 def with_value(array, row, value):

@@ -1,11 +1,15 @@
 """Folders of images: labels from folders, names and tables; boxes, masks; a bad file is named."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tf_mtl import data
+from tf_mtl.data.image_files import decoded
 
 SIZE = (12, 16)
 
@@ -127,10 +131,87 @@ def test_an_image_that_cannot_be_read_is_named(folder):
     bad = folder / "cat" / "p9_29.png"
     for content in (b"", b"no image", good[: len(good) // 2]):
         bad.write_bytes(content)
-        with pytest.raises(ValueError, match=r"cat/p9_29.png cannot be decoded") as caught:
-            data.from_image_folder(folder, size=SIZE)
-        assert "\n" not in str(caught.value)
+        for channels in (1, 3, 4):
+            with pytest.raises(ValueError, match=r"cat/p9_29.png cannot be decoded") as caught:
+                data.from_image_folder(folder, size=SIZE, channels=channels)
+            assert "\n" not in str(caught.value)
+            assert "{{" not in str(caught.value)
     assert data.from_image_folder(folder, size=SIZE, check=False).sizes["train"] == 24
+
+
+def encode(image, kind, mode="RGB"):
+    file = io.BytesIO()
+    Image.fromarray(image).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "bmp", "gif", "webp"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_format_has_every_number_of_channels(folder, kind, channels):
+    grey = np.arange(9, dtype="uint8").repeat(36).reshape(18, 18) * 20
+    for mode in ("RGB", "L"):
+        path = folder / "cat" / f"{mode}.{kind}"
+        path.write_bytes(encode(grey, kind, mode))
+        image = decoded(str(path), channels).numpy()
+        assert image.shape == (18, 18, channels)
+        for channel in range(min(channels, 3)):
+            assert np.abs(image[..., channel] - grey.astype(int)).max() <= 8  # JPEG and WebP lose
+        if channels == 4:
+            assert (image[..., 3] == 255).all()
+    splits = data.from_image_folder(folder, size=SIZE, channels=channels)
+    assert rows(splits.test)[0].shape[1:] == (*SIZE, channels)
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp"])
+def test_transparency_is_kept(folder, kind):
+    image = np.zeros((4, 4, 4), "uint8")
+    image[:2, :, 3] = 200
+    (folder / f"a.{kind}").write_bytes(encode(image, kind, "RGBA"))
+    found = decoded(str(folder / f"a.{kind}"), 4).numpy()
+    np.testing.assert_array_equal(found, image)
+
+
+def test_hidden_files_and_folders_are_no_data(folder):
+    write(folder / ".ipynb_checkpoints" / "p0_0-checkpoint.png", np.zeros((4, 4, 3)))
+    (folder / "cat" / "._p0_1.PNG").write_bytes(b"no image")
+    splits = data.from_image_folder(folder, size=SIZE)
+    assert splits.targets["label"].class_names == ("cat", "dog")
+    assert sum(splits.sizes.values()) == 30
+
+
+def palette():
+    image = Image.new("P", (20, 10), 1)
+    image.putpalette([0, 0, 0, 128, 0, 0])
+    return image
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"junk", r"masks/4.png cannot be decoded as an image: Unknown image"),
+        (np.full((10, 20), 38, "uint8"),
+         r"masks/4.png of task 'mask' has a pixel of class 38. Expected 0 to 2, or 255"),
+        (np.full((10, 20, 3), [0, 1, 2], "uint8"), r"masks/4.png .*has colours"),
+        (palette(), r"masks/4.png .*has a palette.*PIL"),
+        (np.eye(10) > 0, r"masks/4.png .*has pixels of 1 bit"),
+        (np.ones((10, 20), "uint16"), r"masks/4.png .*has pixels of 16 bit"),
+    ],
+)  # fmt: skip
+def test_a_mask_that_cannot_be_one_is_named(folder, content, message):
+    for n in range(30):
+        write(folder / f"masks/{n}.png", np.full((10, 20, 1), n % 3))
+    bad = folder / "masks" / "4.png"
+    if isinstance(content, bytes):
+        bad.write_bytes(content)
+    else:
+        image = content if isinstance(content, Image.Image) else Image.fromarray(content)
+        image.save(bad)
+    path = table(folder, mask=[f"masks/{n}.png" for n in range(30)])
+    targets = {"age": "auto", "mask": data.Target("segmentation", num_classes=3)}
+    with pytest.raises(ValueError, match=message) as caught:
+        data.from_image_folder(folder, path, targets, size=SIZE)
+    assert "{{" not in str(caught.value)
+    assert data.from_image_folder(folder, path, targets, size=SIZE, check=False).sizes["test"] == 3
 
 
 @pytest.mark.parametrize(
@@ -163,6 +244,7 @@ def test_bad_tables(folder, columns, arguments, message):
     [
         ({"size": (0, 4)}, r"`size` must be two positive .*size=\(0, 4\)"),
         ({"size": (4,)}, "`size` must be two positive"),
+        ({"size": 8}, "`size` must be two positive .*size=8"),
         ({"channels": 2}, "channels=2"),
         ({"labels": "(?P<kind>cat)"}, r"dog/p0_0.png does not match"),
         ({"groups": "k1"}, r"p\d+_\d+.png does not match the groups' 'k1'"),
@@ -178,7 +260,7 @@ def test_bad_arguments(folder, arguments, message):
 def test_no_folder_no_images_no_label(tmp_path):
     with pytest.raises(NotADirectoryError, match=r"no folder .*absent"):
         data.from_image_folder(tmp_path / "absent")
-    with pytest.raises(ValueError, match="no images"):
+    with pytest.raises(ValueError, match=r"no files .jpg, .*.webp in"):
         data.from_image_folder(tmp_path)
     write(tmp_path / "one.png", np.zeros((4, 4, 3)))
     with pytest.raises(ValueError, match=r"one.png lies in no folder"):

@@ -246,6 +246,16 @@ def test_several_columns_make_one_task():
     assert list(splits.inputs) == ["x"]
 
 
+@pytest.mark.parametrize(
+    "positive", ["1", 1, 1.0, np.int64(1), np.float32(1), [1.0], np.array([1]), {1}]
+)
+@pytest.mark.parametrize("dtype", ["int64", "float64", "str"])
+def test_positive_values_of_every_type(positive, dtype):
+    frame = pd.DataFrame({"x": np.arange(60.0), "k": np.arange(60) % 3}).astype({"k": dtype})
+    splits = data.from_dataframe(frame, {"one": {"column": "k", "positive": positive}})
+    assert splits.targets["one"].class_names == ("not 1", "1")
+
+
 def test_whole_number_classes_are_renumbered_with_names():
     frame = pd.DataFrame(
         {"x": np.arange(90.0), "grade": [3, 10, 5] * 30, "flag": [1, 2, None] * 30}

@@ -205,6 +205,38 @@ def test_columns_of_lists_are_refused(tmp_path):
         data.from_parquet(tmp_path / "a.parquet", TARGETS)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "row", "found"),
+    [("multilabel", [1, 0], "multilabel"), ("auto", [1, 0], "multilabel"),
+     ("auto", [1.5, 0], "regression"), ("regression", [1, 0], "regression"),
+     ("box", [0.0, 0.0, 0.5, 1.0], "box")],
+)  # fmt: skip
+def test_a_column_of_lists_is_a_task_of_several_units(tmp_path, stream, kind, row, found):
+    column = [None if n % 5 == 0 else row for n in range(ROWS)]
+    people().assign(parts=column).to_parquet(tmp_path / "a.parquet")
+    splits = data.from_parquet(tmp_path / "a.parquet", {"parts": kind}, stream=stream)
+    assert splits.targets["parts"].kind == found
+    labels = np.concatenate([y["parts"] for part in splits for _, y in part.as_numpy_iterator()])
+    missing = (labels == -1) | np.isnan(labels)
+    assert missing.all(axis=1).sum() == ROWS / 5
+    np.testing.assert_allclose(labels[~missing.any(axis=1)], np.tile(row, (ROWS * 4 // 5, 1)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "message"),
+    [
+        ([[1], [1, 0]], "multilabel", r"'parts' holds \[1, 0\] in row 2.* \(1 in the first\)"),
+        ([["a"], ["b"]], "auto", r"'parts' holds \['a'\] in row 1.* hold numbers"),
+        ([[], []], "regression", r"'parts' holds \[\] in row 1"),
+        ([[1], [0]], "binary", r"'parts' holds lists, .*'multilabel' or 'regression'"),
+    ],
+)
+def test_lists_that_cannot_be_labels(rows, kind, message):
+    with pytest.raises(ValueError, match=message):
+        data.from_dataframe(people().assign(parts=rows * (ROWS // 2)), {"parts": kind})
+
+
 def features():
     names = datasets.ClassLabel(names=["small", "large", "huge"])
     return datasets.Features({"n": datasets.Value("int64"), "kind": names})
@@ -251,6 +283,55 @@ def test_huggingface_labels_that_are_missing():
     assert np.unique(y, return_counts=True)[1].tolist() == [20, 20, 20]
 
 
+def flags():
+    """Labels that a `ClassLabel` keeps as numbers."""
+    yes = datasets.ClassLabel(names=["no", "yes"])
+    columns = {"n": datasets.Value("int64"), "a": yes, "b": yes, "kind": features()["kind"]}
+    rows = {"n": list(range(60)), "a": [0, 1] * 30, "b": [1, 1, -1] * 20, "kind": [0, 1, 2] * 20}
+    return datasets.Dataset.from_dict(rows, datasets.Features(columns))
+
+
+def labels_of(splits, task):
+    x, y = zip(*(batch for part in splits for batch in part.as_numpy_iterator()), strict=True)
+    order = np.argsort(np.concatenate([each["n"][:, 0] for each in x]))
+    return np.concatenate([each[task] for each in y])[order]
+
+
+def test_huggingface_classes_as_numbers():
+    targets = {
+        "both": {"columns": ["a", "b"], "kind": "multilabel"},
+        "level": {"column": "kind", "kind": "regression"},
+        "kind": "auto",
+        "huge": {"column": "kind", "positive": 2},
+        "large": {"column": "kind", "positive": ["large", "huge"]},
+        "a": "auto",
+    }
+    splits = data.from_huggingface(flags(), targets)
+    number = np.arange(60)
+    both = np.stack([number % 2, np.where(number % 3 == 2, -1, 1)], axis=1)
+    np.testing.assert_array_equal(labels_of(splits, "both"), both)
+    np.testing.assert_array_equal(labels_of(splits, "level"), number % 3)
+    np.testing.assert_array_equal(labels_of(splits, "kind"), number % 3)
+    np.testing.assert_array_equal(labels_of(splits, "huge"), number % 3 == 2)
+    np.testing.assert_array_equal(labels_of(splits, "large"), number % 3 > 0)
+    np.testing.assert_array_equal(labels_of(splits, "a"), number % 2)
+
+
+@pytest.mark.parametrize("positive", [2, "huge", np.int64(2), [2]])
+def test_huggingface_positive_classes_by_number_or_name(positive):
+    rule = {"huge": {"column": "kind", "positive": positive}}
+    splits = data.from_huggingface(flags(), rule, ignore=["a", "b"])
+    assert splits.targets["huge"].class_names == ("not huge", "huge")
+    np.testing.assert_array_equal(labels_of(splits, "huge"), np.arange(60) % 3 == 2)
+
+
+def test_huggingface_streams_are_refused():
+    stream = flags().to_iterable_dataset()
+    for streamed in (stream, datasets.IterableDatasetDict({"train": stream})):
+        with pytest.raises(ValueError, match=r"is a stream. Load it without streaming=True"):
+            data.from_huggingface(streamed, {"kind": "auto"})
+
+
 def test_bad_huggingface(tmp_path):
     with pytest.raises(ValueError, match=r"splits .*'old'.* none called 'train'"):
         data.from_huggingface(parts(old=9), {"kind": "auto"})
@@ -292,6 +373,9 @@ def test_bunches_of_images_and_texts():
 
 
 def test_what_is_no_bunch():
+    twice = Bunch(data=pd.DataFrame({"target": range(60)}), target=np.arange(60) % 2)
+    with pytest.raises(ValueError, match=r"column 'target' in `data`, and labels of the same name"):
+        data.from_bunch(twice)
     with pytest.raises(ValueError, match=r"return_X_y=True"):
         data.from_bunch(load_iris(return_X_y=True))
     with pytest.raises(ValueError, match=r"target column 'speces'"):

@@ -1,11 +1,14 @@
 import time
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download.resource import get_dl_fname
 
 from tf_mtl import data
+from tf_mtl.data.tfds_builder import _has_downloads
 
 # TensorFlow Datasets warns of its own dependencies.
 pytestmark = [
@@ -131,6 +134,61 @@ def test_bad_arguments_are_refused(builder, arguments, message):
         data.from_tfds(builder, **{"tasks": {"shape": "shape"}, **arguments})
 
 
+class Uneven(tfds.core.GeneratorBasedBuilder):
+    """Features that have parts, or another shape in each row."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict({
+                "size": np.float32,
+                "photo": tfds.features.Image(shape=(None, None, 3)),
+                "words": tfds.features.Sequence(np.int32),
+                "nested": {"count": np.int64},
+                "frames": tfds.features.Dataset({"count": np.int64}),
+            })
+        )  # fmt: skip
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(30), "test": self._generate_examples(10)}
+
+    def _generate_examples(self, rows):
+        for row in range(rows):
+            yield (
+                row,
+                {
+                    "size": row / 2,
+                    "photo": np.zeros((2 + row % 3, 4, 3), "uint8"),
+                    "words": list(range(row % 4)),
+                    "nested": {"count": row % 2},
+                    "frames": [{"count": row}] * (row % 3),
+                },
+            )
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory):
+    builder = Uneven(data_dir=tmp_path_factory.mktemp("uneven"))
+    builder.download_and_prepare()
+    return builder
+
+
+@pytest.mark.parametrize("feature", ["photo", "words", "nested", "frames"])
+def test_features_without_one_shape_are_named(uneven, feature):
+    several = feature in ("nested", "frames")
+    reason = "holds several tensors" if several else "differs from row to row"
+    with pytest.raises(ValueError, match=rf"input of uneven '{feature}' .*{reason}.*`inputs`"):
+        data.from_tfds(uneven, {"large": lambda row: row["size"] > 5}, inputs=["size", feature])
+    with pytest.raises(ValueError, match=rf"task of uneven 'what' .*{reason}.*lambda row"):
+        data.from_tfds(uneven, {"what": feature}, inputs=["size"])
+
+
+def test_a_function_takes_a_label_out_of_nested_features(uneven):
+    splits = data.from_tfds(uneven, {"odd": lambda row: row["nested"]["count"]}, inputs=["size"])
+    assert splits.targets["odd"].kind == "binary"
+
+
 def test_a_data_set_that_tfds_knows():
     with tfds.testing.mock_data(num_examples=20):
         splits = data.from_tfds("mnist", {"digit": "label", "odd": lambda row: row["label"] % 2})
@@ -147,7 +205,12 @@ def test_unknown_data_sets():
         data.from_tfds("mnist:9.9.9", {"digit": "label"})
 
 
-def test_without_a_network_it_fails_early(tmp_path, monkeypatch):
+@pytest.mark.parametrize("downloads", [[], ["cifar-10.gz", "other/cifar-10.gz"]])
+def test_without_a_network_it_fails_early(tmp_path, monkeypatch, downloads):
+    for name in downloads:  # of other data sets
+        path = tmp_path / "downloads" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
     monkeypatch.setattr(
         tfds.image_classification.MNIST, "url_infos", {"http://data.invalid/mnist.gz": None}
     )
@@ -157,3 +220,17 @@ def test_without_a_network_it_fails_early(tmp_path, monkeypatch):
     with pytest.raises(ConnectionError, match=r"(?s)data.invalid.*download_and_prepare\(\), copy"):
         data.from_tfds("mnist", {"digit": "label"}, data_dir=str(tmp_path))
     assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("place", ["", "mnist", "manual"])
+def test_files_placed_by_hand_spare_the_network(tmp_path, place):
+    url = "http://data.invalid/mnist.gz"
+    facts = types.SimpleNamespace(filename="mnist.gz", checksum="0" * 64)
+    folder = tmp_path / "mnist" / "3.0.1"
+    builder = types.SimpleNamespace(url_infos={url: facts}, data_dir=str(folder))
+    assert not _has_downloads(builder, [url])
+    path = tmp_path / "downloads" / place
+    path.mkdir(parents=True)
+    name = "mnist.gz" if place == "manual" else get_dl_fname(url, facts.checksum)
+    (path / name).write_bytes(b"")
+    assert _has_downloads(builder, [url])

@@ -201,6 +201,41 @@ def test_bad_files_are_named(copy):
         data.from_tfrecord(copy)
 
 
+def flip(path, share=0.5):
+    """Changes one byte, which leaves the size as it was."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * share)] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["train-00002-of-00004.tfrecord", "test-00000-of-00001.tfrecord"])
+def test_a_damaged_record_is_named(copy, name):
+    flip(copy / name)
+    with pytest.raises(ValueError, match=rf"{name} is damaged in record \d+: corrupted") as caught:
+        data.from_tfrecord(copy)
+    assert "{{" not in str(caught.value)
+    assert data.from_tfrecord(copy, check=False).sizes["train"] == 80
+
+
+def test_a_damaged_compressed_file_is_named(tmp_path):
+    folder = data.write_tfrecord(
+        digits(), tmp_path / "data", rows_per_shard=500, compression="gzip"
+    )
+    flip(folder / "train-00001-of-00003.tfrecord.gz")
+    with pytest.raises(ValueError, match=r"train-00001-of-00003.tfrecord.gz is damaged"):
+        data.from_tfrecord(folder)
+
+
+def test_a_file_with_another_number_of_records_is_named(copy):
+    def fewer(content):
+        content["parts"]["train"][1]["rows"] = 21
+
+    break_schema(copy, fewer)
+    message = r"train-00001-of-00004.tfrecord holds 20 records, and schema.json says 21"
+    with pytest.raises(ValueError, match=message):
+        data.from_tfrecord(copy)
+
+
 def test_bad_folders_and_arguments(tmp_path, written):
     with pytest.raises(FileNotFoundError, match=r"no folder .*absent"):
         data.from_tfrecord(tmp_path / "absent")

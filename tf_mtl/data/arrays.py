@@ -13,7 +13,8 @@ from .checks import check_inputs, check_label_names, check_rows
 from .column_store import ColumnStore
 from .files import existing_file
 from .labels import Labels, encode_labels
-from .partition import split, split_two
+from .npz_file import opened_npz
+from .partition import group_numbers, split, split_two
 from .splits import Splits, build_splits
 from .targets import Target
 
@@ -35,12 +36,13 @@ def from_numpy(
 ) -> Splits:
     """Makes training, validation and test data of arrays.
 
-    Missing labels are NaN in floats, -1 in classes and "" or None in text; they stay missing.
+    Missing labels are NaN in floats, -1 in classes, "" or None in text, and None or NA in objects
+    and pandas' columns; they stay missing.
     Text labels become classes in alphabetical order, and the `Target` keeps their names.
 
     Args:
         x: Inputs, `[rows, ...]` or `{name: [rows, ...]}`. No preprocessing is added.
-        y: Labels, `{task: [rows] or [rows, units]}`.
+        y: Labels, `{task: [rows] or [rows, units]}`, or a `pandas.DataFrame`.
         targets: `{task: kind or Target}` with the kinds "classification", "binary", "multilabel",
             "regression" and "auto". Kinds not given are told from the labels: floats are a
             regression; bools, and two different whole numbers or texts, are binary; more are a
@@ -51,7 +53,7 @@ def from_numpy(
             first two counts.
         stratify: Task whose class shares are kept in every part; "auto" takes the first task
             with classes; None splits at random.
-        groups: `[rows]`; rows of one group stay in one part.
+        groups: `[rows]`; rows of one group stay in one part, and so do those without one (None).
         test: `(x, y)` of test rows kept apart by the source; otherwise they are split off.
 
     Returns:
@@ -120,14 +122,7 @@ def from_npz(
     path = existing_file(path)
     if isinstance(targets, str):
         raise ValueError(f"`targets` must be a dictionary or names, such as [{targets!r}].")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (ValueError, OSError) as error:
-        raise ValueError(
-            f"{path} cannot be read as NPZ: {error}. Write it with numpy.savez; objects are "
-            "refused because reading them can run any code."
-        ) from None
+    arrays = _read_npz(path)
     kinds = dict(targets) if isinstance(targets, Mapping) else dict.fromkeys(targets, "auto")
     check_known([*kinds, *inputs], arrays, f"array of {path}")
     rest = list(inputs) or [name for name in arrays if name not in kinds]
@@ -137,6 +132,19 @@ def from_npz(
     if len(rest) == 1:
         x = x[rest[0]]
     return from_numpy(x, {task: arrays[task] for task in kinds}, kinds, **options)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with opened_npz(path) as opened, np.load(opened, allow_pickle=False) as file:
+            return dict(file)
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise ValueError(
+            f"{path} cannot be read as NPZ: it holds Python objects, which are refused because "
+            "reading them can run any code. Write numbers or text with numpy.savez."
+        ) from None
 
 
 def split_rows(
@@ -169,6 +177,8 @@ def split_rows(
     count = len(next(iter(y.values())))
     if groups is not None:
         groups = np.asarray(groups)
+        if groups.dtype.kind == "O":
+            groups = group_numbers(groups)
     parts = [part for part in PARTS if part not in apart]
     if len(parts) == 1:
         return {"train": np.arange(count)}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
+import struct
 import wave
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .arrays import from_numpy
+from .arrays import PARTS, from_numpy
 from .file_labels import (
     FileLabels,
     is_table,
@@ -22,7 +25,13 @@ from .file_labels import (
     read_file_table,
     rows_of_files,
 )
+from .files import files_below
 from .splits import Splits
+
+_WAVEFORM = "waveform"
+_PLACE = "waveform__place"
+_EXTENSIBLE = 0xFFFE  # the format stands further behind
+_UNKNOWN = 0xFFFFFFFF  # written by a program that did not know the length
 
 
 def from_audio_folder(
@@ -41,7 +50,8 @@ def from_audio_folder(
     ones are cut off.
 
     Args:
-        folder: Folder of files `*.wav`, 16 bit PCM, all of one sampling rate.
+        folder: Folder of files `*.wav`, 16 bit PCM, all of one sampling rate. Hidden files and
+            folders in it are left out.
         labels: Where the labels are. A regular expression with a named group for each task, which
             is searched in the file's path below the folder ("7_jackson_0.wav", "dogs/1.wav"); a
             function from that path to `{task: label}`; or the path of a table, ending in ".csv" or
@@ -59,8 +69,8 @@ def from_audio_folder(
 
     Raises:
         NotADirectoryError: If there is no such folder.
-        ValueError: If there are no files; a file is not PCM of 16 bit, has another sampling rate
-            than the first, no sound or no labels; or as `from_numpy`.
+        ValueError: If there are no files; a file is not PCM of 16 bit, is cut off, has another
+            sampling rate than the first, no sound or no labels; or as `from_numpy`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -79,13 +89,16 @@ def from_audio_folder(
     folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"There is no folder {folder}.")
-    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.wav"))
-    if not names:
-        raise ValueError(f"There are no files *.wav in {folder} or its subfolders.")
-    rate, longest = _headers(folder, names)
-    samples = longest if seconds is None else round(seconds * rate)
-    if samples < 1:
-        raise ValueError(f"`seconds` must be greater than 0. Received: seconds={seconds}.")
+    names = files_below(folder, [".wav"])
+    sounds = _sounds(folder, names)
+    samples = max(sound.bytes // (2 * sound.channels) for sound in sounds)
+    if seconds is not None:
+        if not 1 <= seconds * sounds[0].rate < math.inf:
+            raise ValueError(
+                f"`seconds` must be greater than 0 and hold a sample, at {sounds[0].rate} samples "
+                f"a second. Received: seconds={seconds}."
+            )
+        samples = round(seconds * sounds[0].rate)
     kinds: dict[str, Any] = dict(targets or {})
     if is_table(labels):
         frame = rows_of_files(read_file_table(str(labels)), names, str(labels))
@@ -94,29 +107,23 @@ def from_audio_folder(
         kinds = {task: target for task, (_, target) in encoded.items()}
     else:
         by_task = labels_of_names(folder, names, labels)
-    paths = np.array([str(folder / name) for name in names])
     apart = np.array([bool(test_files and re.search(test_files, name)) for name in names])
     if test_files and (not apart.any() or apart.all()):
         raise ValueError(
             f"`test_files` must match some of the files. {test_files!r} matches {apart.sum()} of "
             f"{len(names)}, the first of which is {names[0]!r}."
         )
-    test = None
-    if test_files:
-        test = (paths[apart], {task: values[apart] for task, values in by_task.items()})
-    splits = from_numpy(
-        paths[~apart],
-        {task: values[~apart] for task, values in by_task.items()},
-        kinds,
-        test=test,
-        **options,
-    )
-    inputs = keras.Input((samples,), name="waveform")
+    places = np.array([(sound.start, sound.bytes, sound.channels) for sound in sounds])
+
+    def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        x = {_WAVEFORM: np.array(names)[chosen], _PLACE: places[chosen]}
+        return x, {task: values[chosen] for task, values in by_task.items()}
+
+    splits = from_numpy(*rows(~apart), kinds, test=rows(apart) if test_files else None, **options)
+    inputs = keras.Input((samples,), name=_WAVEFORM)
     return replace(
         splits,
-        train=_read(splits.train, samples),
-        valid=_read(splits.valid, samples),
-        test=_read(splits.test, samples),
+        **{part: _read(getattr(splits, part), folder, samples) for part in PARTS},
         inputs=inputs,
         features=inputs,
     )
@@ -140,42 +147,84 @@ def write_wav(path: str | Path, waveform: Any, sampling_rate: int) -> None:
         file.writeframes(values.astype("<i2").tobytes())
 
 
-def _headers(folder: Path, names: list[str]) -> tuple[int, int]:
-    """Returns the sampling rate and the greatest number of samples, from the files' headers."""
-    rates: dict[str, int] = {}
-    longest = 0
+@dataclass(frozen=True)
+class _Sound:
+    """Where the samples lie in a file: 16 bit each, of all channels in turn."""
+
+    start: int
+    bytes: int
+    channels: int
+    rate: int
+
+
+def _sounds(folder: Path, names: list[str]) -> list[_Sound]:
+    """Reads the headers of the files; an error names the first that differs from the others."""
+    found = []
     for name in names:
-        try:
-            with wave.open(str(folder / name), "rb") as file:
-                width, rate, samples = file.getsampwidth(), file.getframerate(), file.getnframes()
-        except (wave.Error, EOFError) as error:
+        found.append(_header(folder / name))
+        rate, first = found[-1].rate, found[0].rate
+        if rate != first:
             raise ValueError(
-                f"{folder / name} cannot be read as WAV: {error}. Convert it to PCM of 16 bit."
-            ) from None
-        first = next(iter(rates), name)
-        rates[name] = rate
-        problem = None
-        if width != 2:
-            problem = f"has samples of {8 * width} bit. Convert it to PCM of 16 bit"
-        elif samples == 0:
-            problem = "holds no sound. Remove it"
-        elif rate != rates[first]:
-            problem = f"has {rate} samples a second, {first} has {rates[first]}. Resample it"
-        if problem:
-            raise ValueError(f"{folder / name} {problem}.")
-        longest = max(longest, samples)
-    return rates[names[0]], longest
+                f"{folder / name} has {rate} samples a second, {names[0]} has {first}. Resample it."
+            )
+    return found
 
 
-def _read(data: tf.data.Dataset, samples: int) -> tf.data.Dataset:
+def _header(path: Path) -> _Sound:
+    """Reads a header as far as it tells where the samples lie.
+
+    TensorFlow's decoder and Python's `wave` stumble each over some of the headers in use, and a
+    file that is cut off is not noticed before it is decoded.
+    """
+    form, start, declared, there = b"", 0, 0, -1
+    with path.open("rb") as file:
+        head = file.read(12)
+        is_wave = head[:4] == b"RIFF" and head[8:] == b"WAVE"
+        while is_wave and len(head := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", head)
+            if name == b"data":
+                start, declared = file.tell(), length
+                there = path.stat().st_size - start
+                break
+            content = file.read(length + length % 2)
+            if name == b"fmt ":
+                form = content
+    code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", form[:16].ljust(16, b"\0"))
+    if code == _EXTENSIBLE:
+        code = int.from_bytes(form[24:26], "little")
+    if declared == _UNKNOWN:
+        declared = there
+    problem = None
+    if not is_wave:
+        problem = "cannot be read as WAV: it does not begin as one. Remove or replace it"
+    elif there < 0 or not channels or not rate:
+        problem = "cannot be read as WAV: its header is cut off or damaged. Remove or replace it"
+    elif code != 1:
+        problem = f"holds no PCM but the format {code}. Convert it to PCM of 16 bit"
+    elif bits != 16:
+        problem = f"has samples of {bits} bit. Convert it to PCM of 16 bit"
+    elif declared > there:
+        problem = f"is cut off: it holds {there} of {declared} bytes of sound. Copy it again"
+    elif declared < 2 * channels:
+        problem = "holds no sound. Remove it"
+    if problem:
+        raise ValueError(f"{path} {problem}.")
+    return _Sound(start, declared - declared % (2 * channels), channels, rate)
+
+
+def _read(data: tf.data.Dataset, folder: Path, samples: int) -> tf.data.Dataset:
     """Replaces paths by waveforms, several batches at once."""
 
-    def one(path: tf.Tensor) -> tf.Tensor:
-        waveform, _ = tf.audio.decode_wav(tf.io.read_file(path), desired_samples=samples)
-        return tf.reduce_mean(waveform, axis=-1)
+    def one(row: dict[str, tf.Tensor]) -> tf.Tensor:
+        start, count, channels = tf.unstack(row[_PLACE])
+        content = tf.io.read_file(tf.strings.join([str(folder) + os.sep, row[_WAVEFORM]]))
+        sound = tf.strings.substr(content, start, tf.minimum(count, 2 * channels * samples))
+        values = tf.reshape(tf.io.decode_raw(sound, tf.int16), (-1, channels))
+        waveform = tf.reduce_mean(tf.cast(values, tf.float32), axis=-1) / 32768
+        return tf.pad(waveform, [[0, samples - tf.size(waveform)]])
 
-    def batch(paths: tf.Tensor, labels: Any) -> Any:
+    def batch(rows: dict[str, tf.Tensor], labels: Any) -> Any:
         signature = tf.TensorSpec((samples,), tf.float32)
-        return tf.map_fn(one, paths, fn_output_signature=signature), labels
+        return tf.map_fn(one, rows, fn_output_signature=signature), labels
 
     return data.map(batch, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -29,13 +29,14 @@ class Augment:
       the mixed one is;
     * missing labels stay missing.
 
-    What cannot be right is refused when the object is made: a box under MixUp or RandomRotation.
+    What cannot be right is refused when the object is made: a box under MixUp or RandomRotation;
+    a RandomCrop larger than the images, which would resize them, when it meets them.
     What an augmentation means for a class is for the user to know: a flipped "left" is a "right",
     and a flipped surface normal points elsewhere.
 
-    With MixUp or CutMix a classification has the loss "categorical_crossentropy" in `compile`, and
-    validation data go through `soft_labels`. The order of the draws depends on the layers' seeds,
-    so give these if runs must be repeatable.
+    With MixUp or CutMix a classification has the loss "categorical_crossentropy" in `compile`, the
+    other tasks "auto", and validation data go through `soft_labels`. The order of the draws depends
+    on the layers' seeds, so give these if runs must be repeatable.
 
     Args:
         layers: Layers of `keras.layers`, applied one after the other. They are copied.
@@ -109,6 +110,7 @@ class Augment:
                 }
                 rest = keras.tree.map_structure(linear, rest)
             elif moves(layer):
+                _check_crop(layer, before, self.kinds)
                 labels = {
                     task: self._moved(layer, drawn, self.kinds[task], values, before)
                     for task, values in labels.items()
@@ -244,8 +246,28 @@ def _cropped(boxes: tf.Tensor, drawn: Any, images: tf.Tensor, size: tuple[int, i
     return tf.clip_by_value(pixels / tf.constant([size[1], size[0]] * 2, tf.float32), 0, 1)
 
 
+def _check_crop(layer: Any, images: tf.Tensor, kinds: Mapping[str, str]) -> None:
+    """Raises `ValueError` if a RandomCrop would resize images whose labels have places in them."""
+    if not isinstance(layer, keras.layers.RandomCrop):
+        return
+    placed = [task for task, kind in kinds.items() if kind == "box" or kind in PIXELS]
+    height, width = images.shape[1:3]
+    if placed and (layer.height > height or layer.width > width):
+        # Keras stretches what it cut out, and would blend the classes of a mask.
+        raise ValueError(
+            f"RandomCrop({layer.height}, {layer.width}) is larger than the images, "
+            f"{height} x {width}: the labels of {placed[0]!r} cannot follow. Give a smaller crop, "
+            "or put a Resizing before it."
+        )
+
+
 def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
     config = layer.get_config()
+    if isinstance(layer, keras.layers.RandomShear):
+        for name in ("x_factor", "y_factor"):
+            # Keras writes the number a as (-a, a), and cannot read that.
+            low, high = config[name]
+            config[name] = high if low < 0 else (low, high)
     if moves(layer):
         config["bounding_box_format"] = _BOXES
     return type(layer).from_config(config)

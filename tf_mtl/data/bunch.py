@@ -53,6 +53,12 @@ def from_bunch(bunch: Any, targets: Mapping[str, Any] | None = None, **options: 
     frame = _columns(bunch)
     wanted = target_columns(targets, [*frame, *labels])
     used = {column for task in wanted for column in task.columns}
+    both = [column for column in labels if column in used and column in frame]
+    if both:
+        raise ValueError(
+            f"The bundle has a column {both[0]!r} in `data`, and labels of the same name. Rename "
+            f"the column, or leave it out: bunch.data = bunch.data.drop(columns={both[0]!r})."
+        )
     # A label that is not asked for is no input either: it would tell the others.
     table = frame.join(labels[[column for column in labels if column in used]])
     return splits_from_tables(FrameTable(table, "the bundle"), {}, targets, **options)

@@ -35,7 +35,12 @@ def check_inputs(x: Any, where: str = "x") -> np.ndarray | dict[str, np.ndarray]
 
 
 def check_label_names(y: Any, where: str = "y") -> dict[str, np.ndarray]:
-    """Returns `{task: array}`; raises `ValueError` unless y is a dictionary of arrays."""
+    """Returns `{task: array}`; raises `ValueError` unless y is a dictionary of arrays.
+
+    A `pandas.DataFrame` counts as a dictionary of its columns.
+    """
+    if hasattr(y, "columns") and hasattr(y, "items"):
+        y = {str(name): column for name, column in y.items()}
     if not isinstance(y, Mapping):
         raise ValueError(
             f"{where} is a {type(y).__name__}. Pass a dictionary {{task: array}}, such as "
@@ -51,13 +56,21 @@ def check_label_names(y: Any, where: str = "y") -> dict[str, np.ndarray]:
                 "[rows] or [rows, units]."
             )
         try:
-            arrays[task] = np.asarray(values)
+            arrays[task] = _label_array(values)
         except ValueError:
             raise ValueError(
                 f"{where}[{task!r}] is ragged: its rows differ in length. Pass an array of labels, "
                 "[rows] or [rows, units]."
             ) from None
     return arrays
+
+
+def _label_array(values: Any) -> np.ndarray:
+    own = not isinstance(getattr(values, "dtype", np.dtype("O")), np.dtype)
+    if own and hasattr(values, "isna"):
+        # NumPy would make floats of pandas' whole numbers where some are missing.
+        return values.to_numpy(dtype=object)
+    return np.asarray(values)
 
 
 def check_rows(arrays: Mapping[str, np.ndarray]) -> int:

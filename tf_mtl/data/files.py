@@ -36,6 +36,25 @@ def existing_files(files: Files) -> list[Path]:
     return [existing_file(files)]
 
 
+def files_below(folder: Path, endings: Sequence[str]) -> list[str]:
+    """Returns the sorted paths, below a folder, of the files with these endings in any case.
+
+    Hidden files and folders are left out: what programs keep there is no data.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    names = sorted(
+        str(path)
+        for path in paths
+        if path.suffix.lower() in endings and not any(part.startswith(".") for part in path.parts)
+    )
+    if not names:
+        raise ValueError(f"There are no files {', '.join(endings)} in {folder} or its subfolders.")
+    return names
+
+
 def named(files: Files) -> str:
     """Returns what to call files in a message."""
     if isinstance(files, (str, Path)):

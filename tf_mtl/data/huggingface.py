@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ def from_huggingface(
     """Makes training, validation and test data of a data set of HuggingFace `datasets`.
 
     Its columns are encoded as those of any table; a `ClassLabel` brings the names and the order of
-    the classes. Columns of images, audio and lists are refused: leave them out with `ignore`.
+    the classes, or its numbers to a multilabel task or a regression. Columns of images, audio and
+    lists are refused as inputs: leave them out with `ignore`.
 
     Args:
         dataset: A `datasets.Dataset`, a `datasets.DatasetDict`, or the folder of one that
@@ -52,8 +53,10 @@ def from_huggingface(
     train = parts.pop("train")
     for one in parts.values():
         check_known(one.features, train.features, "column of another split")
-    tables = {part: _table(one, part) for part, one in parts.items()}
-    return splits_from_tables(_table(train, "train"), tables, _told(targets, train), **options)
+    numbers = _columns_of_numbers(targets, train)
+    tables = {part: _table(one, part, numbers) for part, one in parts.items()}
+    main = _table(train, "train", numbers)
+    return splits_from_tables(main, tables, _told(targets, train, numbers), **options)
 
 
 def _loaded(dataset: Any) -> Any:
@@ -85,12 +88,10 @@ def _parts(dataset: Any, splits: Mapping[str, str] | None) -> dict[str, Any]:
             raise ValueError(
                 f"Expected a datasets.Dataset or DatasetDict, not {type(dataset).__name__}."
             )
-        if not hasattr(dataset, "__len__"):
-            raise ValueError(
-                "The data set is a stream. Load it without streaming=True, or pass "
-                "`dataset.take(n)` as a list of rows to datasets.Dataset.from_list."
-            )
+        _check_no_stream(dataset)
         return {"train": dataset}
+    for one in dataset.values():
+        _check_no_stream(one)
     if splits is None:
         found = {part: [name for name in names if name in dataset]
                  for part, names in _OWN_NAMES.items()}  # fmt: skip
@@ -105,24 +106,58 @@ def _parts(dataset: Any, splits: Mapping[str, str] | None) -> dict[str, Any]:
     return {part: dataset[name] for part, name in splits.items()}
 
 
-def _table(dataset: Any, part: str) -> FrameTable:
+def _check_no_stream(dataset: Any) -> None:
+    if not hasattr(dataset, "__len__"):
+        raise ValueError(
+            "The data set is a stream. Load it without streaming=True, or pass "
+            "`dataset.take(n)` as a list of rows to datasets.Dataset.from_list."
+        )
+
+
+def _columns_of_numbers(targets: Mapping[str, Any], dataset: Any) -> set[str]:
+    """Returns the columns whose classes count as numbers in one task at least."""
+    found = set()
+    for task in target_columns(targets, list(dataset.features)):
+        kind = task.kind.kind if isinstance(task.kind, Target) else task.kind
+        if kind in ("multilabel", "regression"):
+            found |= set(task.columns)
+    return found
+
+
+def _table(dataset: Any, part: str, numbers: Collection[str]) -> FrameTable:
     source = f"the split {part!r}"
     frame = as_frame(dataset, source)
     for column, feature in dataset.features.items():
         names = _class_names(feature)
-        if names and frame[column].notna().any():
-            # A test split without labels has -1, which is the place of the last "".
-            codes = frame[column].fillna(-1).to_numpy(int)
+        if not names:
+            continue
+        # A test split without labels has -1.
+        codes = frame[column].fillna(-1).to_numpy(int)
+        if column in numbers:
+            frame[column] = np.where(codes < 0, np.nan, codes)
+        elif frame[column].notna().any():
             frame[column] = np.array([*names, ""], object)[codes]
     return FrameTable(frame, source)
 
 
-def _told(targets: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
-    """Returns the targets with the classes that the data set tells."""
+def _told(targets: Mapping[str, Any], dataset: Any, numbers: Collection[str]) -> dict[str, Any]:
+    """Returns the targets with the classes that the data set tells.
+
+    Args:
+        targets: What the user gave.
+        dataset: The training rows.
+        numbers: Columns in which the classes are their numbers.
+    """
     told = dict(targets)
     for task in target_columns(targets, list(dataset.features)):
         names = _class_names(dataset.features[task.columns[0]])
-        if not names or task.positive or isinstance(task.kind, Target):
+        if not names or isinstance(task.kind, Target):
+            continue
+        if task.positive:
+            wanted = [_class_name(choice, names) for choice in task.positive]
+            if task.columns[0] in numbers:
+                wanted = [str(names.index(name)) for name in wanted if name in names]
+            told[task.task] = {**targets[task.task], "positive": wanted}
             continue
         kind = task.kind
         if kind == "auto":
@@ -130,9 +165,17 @@ def _told(targets: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
         key = next(key for key in targets if key in (task.task, task.columns[0]))
         rule = {"column": task.columns[0]} if isinstance(targets[key], Mapping) else None
         if kind in ("binary", "classification"):
-            target = Target(kind, class_names=tuple(names))
+            in_order = None if task.columns[0] in numbers else tuple(names)
+            target = Target(kind, num_classes=len(names), class_names=in_order)
             told[key] = target if rule is None else {**rule, "kind": target}
     return told
+
+
+def _class_name(choice: str, names: list[str]) -> str:
+    """Returns the name of a class that is given by its name or its number."""
+    if choice not in names and choice.isdecimal() and int(choice) < len(names):
+        return names[int(choice)]
+    return choice
 
 
 def _class_names(feature: Any) -> list[str]:

@@ -17,14 +17,14 @@ import tensorflow as tf
 from ..names import check_known
 from .arrays import PARTS, from_numpy
 from .file_labels import FileLabels, is_table, labels_of_names, read_file_table
+from .files import files_below
 from .frames import row_name
-from .labels import MISSING
+from .image_files import check_images, check_masks, decoded, mask_of
 from .splits import Splits
 from .target_columns import as_text, encode_columns, target_columns
 from .targets import Target
 
 _IMAGE = "image"
-_VOID = 255  # what masks of pixels have by custom where there is no class
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
@@ -47,7 +47,8 @@ def from_image_folder(
     height, so that resizing does not move them.
 
     Args:
-        folder: Folder of JPEG, PNG, BMP, GIF (the first frame) or WebP files.
+        folder: Folder of JPEG, PNG, BMP, GIF (the first frame) or WebP files. Hidden files and
+            folders in it are left out.
         labels: Where the labels are. None for the task `label`, the name of the first folder below
             `folder` ("cat/1.jpg"). A regular expression with a named group for each task, searched
             in the file's path below the folder; a function from that path to `{task: label}`; or
@@ -55,18 +56,19 @@ def from_image_folder(
             path. Only images in the table are then used.
         targets: `{task: kind or Target}`. With a table as for `from_dataframe`, such as
             `{"breed": "auto", "box": {"columns": ["x1", "y1", "x2", "y2"], "kind": "box"}}`; None
-            takes all of its columns. A mask is the path of an image below the folder whose pixels
-            are classes, 255 where there is none:
+            takes all of its columns. A mask is the path of a grey image below the folder whose
+            pixels are classes, 255 where there is none:
             `{"mask": Target("segmentation", num_classes=3)}`.
         size: Height and width to which the images are resized.
-        channels: 3 for colours, 1 for grey, 4 with transparency.
+        channels: 3 for colours, 1 for grey, 4 with transparency (of PNG and BMP files; others have
+            none).
         test_files: Regular expression of the files kept apart for the test split, searched in
             their paths; None to split them off at random.
         groups: Regular expression; files in which it matches the same text stay in one part, such
             as r"patient\d+". With a table the name of a column.
-        check: Whether every file is decoded once now, so that one that cannot be is named before
-            training. It takes as long as an epoch of reading; switch it off for a large folder
-            that was checked before.
+        check: Whether every image and mask is decoded once now, so that one that cannot be, or a
+            mask with other classes, is named before training. It takes as long as an epoch of
+            reading; switch it off for a large folder that was checked before.
         **options: Further arguments of `from_numpy`: `batch_size`, `seed`, `fractions`, and
             `stratify`.
 
@@ -75,8 +77,8 @@ def from_image_folder(
 
     Raises:
         NotADirectoryError: If there is no such folder.
-        ValueError: If there are no images, one cannot be decoded or has no labels, naming the file;
-            or as `from_numpy`.
+        ValueError: If there are no images, one cannot be decoded or has no labels, or a mask has
+            other classes, naming the file; or as `from_numpy`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -101,12 +103,15 @@ def from_image_folder(
         y, kinds, masks = _labels_of_table(frame, targets, folder, str(labels), groups)
         grouping = None if groups is None else frame[groups].astype(str).to_numpy()
     else:
-        names = _images(folder)
+        names = files_below(folder, _ENDINGS)
         y = labels_of_names(folder, names, _first_folder if labels is None else labels)
         grouping = groups and np.array([_searched(groups, folder / name) for name in names])
-    if check:
-        _check_decoding(folder, names, channels)
     mask_kinds = {task: kinds.pop(task) for task in masks}
+    if check:
+        check_images([folder / name for name in names], channels)
+        for task, paths in masks.items():
+            present = [folder / name for name in np.unique(paths) if name]
+            check_masks(present, task, mask_kinds[task].num_classes)
     apart = np.array([bool(test_files and re.search(test_files, name)) for name in names])
     if test_files and (not apart.any() or apart.all()):
         raise ValueError(
@@ -145,26 +150,17 @@ def from_image_folder(
 
 
 def _shape(size: Sequence[int], channels: int) -> tuple[int, int, int]:
-    whole = len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
+    whole = (
+        isinstance(size, Sequence)
+        and len(size) == 2
+        and all(isinstance(side, int) and side > 0 for side in size)
+    )
     if not whole or channels not in (1, 3, 4):
         raise ValueError(
             "`size` must be two positive whole numbers, height and width, and `channels` 1, 3 or "
             f"4. Received: size={size}, channels={channels}."
         )
     return size[0], size[1], channels
-
-
-def _images(folder: Path) -> list[str]:
-    names = sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _ENDINGS and path.is_file()
-    )
-    if not names:
-        raise ValueError(
-            f"There are no images ({', '.join(_ENDINGS)}) in {folder} or its subfolders."
-        )
-    return names
 
 
 def _first_folder(name: str) -> dict[str, str]:
@@ -221,33 +217,6 @@ def _labels_of_table(
     return y, kinds, masks
 
 
-def _decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
-    return tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
-
-
-def _check_decoding(folder: Path, names: Sequence[str], channels: int) -> None:
-    """Decodes every file once; an error names the first that cannot be."""
-    paths = [str(folder / name) for name in names]
-
-    def height(number: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # What is not returned would not be decoded.
-        return number, tf.reduce_max(_decoded(path, channels))
-
-    numbers = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), paths))
-    good = numbers.map(height, tf.data.AUTOTUNE).ignore_errors()
-    bad = set(range(len(paths))) - {int(number) for number, _ in good.as_numpy_iterator()}
-    if not bad:
-        return
-    path = paths[min(bad)]
-    reason = ""
-    try:
-        _decoded(path, channels)
-    except tf.errors.OpError as error:
-        reason = ": " + " ".join(str(error.message).partition("[Op:")[0].split())
-    others = f" (and {len(bad) - 1} other files)" if len(bad) > 1 else ""
-    raise ValueError(f"{path}{others} cannot be decoded as an image{reason}. Remove or replace it.")
-
-
 def _read(
     dataset: tf.data.Dataset, folder: Path, shape: tuple[int, int, int], masks: dict[str, Target]
 ) -> tf.data.Dataset:
@@ -255,20 +224,10 @@ def _read(
 
     def row(x: dict[str, tf.Tensor], y: dict[str, tf.Tensor]) -> tuple[Any, Any]:
         paths = {name: tf.strings.join([str(folder) + os.sep, path]) for name, path in x.items()}
-        image = _decoded(paths[_IMAGE], shape[-1])
+        image = decoded(paths[_IMAGE], shape[-1])
         resized = tf.image.resize(image, shape[:2], antialias=True)
         image = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-        labels = {task: _mask(x[task], paths[task], shape[:2]) for task in masks}
+        labels = {task: mask_of(x[task], paths[task], shape[:2]) for task in masks}
         return tf.ensure_shape(image, shape), {**y, **labels}
 
     return dataset.unbatch().map(row, tf.data.AUTOTUNE)
-
-
-def _mask(name: tf.Tensor, path: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Returns the classes of the pixels, int32 `[height, width]`, -1 where there is none."""
-
-    def read() -> tf.Tensor:
-        classes = tf.image.resize(_decoded(path, 1), size, "nearest")[..., 0]
-        return tf.where(classes == _VOID, MISSING, tf.cast(classes, tf.int32))
-
-    return tf.ensure_shape(tf.cond(name == "", lambda: tf.fill(size, MISSING), read), size)

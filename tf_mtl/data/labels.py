@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def encode_labels(
     name = kind.kind if isinstance(kind, Target) else kind
     if name in ("box", "segmentation"):
         return _of_images(labels, name, target)
-    labels = _plain(labels)
+    labels = _plain(labels, np.nan if name == "regression" else MISSING)
     if name == "auto":
         name = _infer(labels)
     if name not in KINDS:
@@ -91,9 +92,14 @@ def _of_images(labels: Labels, kind: str, target: Target | None) -> tuple[np.nda
     return encoded, target or found
 
 
-def _plain(labels: Labels) -> Labels:
-    """Makes text of objects, and [rows] of [rows, 1]; refuses what is neither text nor number."""
+def _plain(labels: Labels, missing: float) -> Labels:
+    """Makes numbers or text of objects, and [rows] of [rows, 1]; refuses what is neither.
+
+    Whole numbers among objects with missing ones have `missing` in their place.
+    """
     values = labels.values
+    if values.dtype.kind == "O":
+        values = _numbers_of_objects(values, missing)
     if values.dtype.kind in "OUS":
         texts = np.empty(values.shape, object)
         for place, value in np.ndenumerate(values):
@@ -101,7 +107,7 @@ def _plain(labels: Labels) -> Labels:
                 texts[place] = value.decode()
             elif isinstance(value, str):
                 texts[place] = value
-            elif value is None or (isinstance(value, float) and np.isnan(value)):
+            elif _is_missing(value):
                 texts[place] = ""
             else:
                 raise ValueError(
@@ -123,6 +129,31 @@ def _plain(labels: Labels) -> Labels:
             "Expected [rows] or [rows, units]."
         )
     return replace(labels, values=values)
+
+
+def _numbers_of_objects(values: np.ndarray, missing: float) -> np.ndarray:
+    """Returns bools and numbers, such as pandas' with missing ones, in an array of their own."""
+    absent = np.vectorize(_is_missing, otypes=[bool])(values)
+    present = values[~absent]
+    if not len(present) or not all(isinstance(value, (Real, np.bool_)) for value in present):
+        return values
+    numbers = np.array(present.tolist())
+    if numbers.dtype.kind not in "bif":  # larger than any of them
+        return values
+    fill = np.nan if numbers.dtype.kind == "f" else missing
+    found = np.empty(values.shape, np.result_type(numbers, fill) if absent.any() else numbers.dtype)
+    found[~absent], found[absent] = numbers, fill
+    return found
+
+
+def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
+    return (
+        value is None
+        or value is pd.NA
+        or (isinstance(value, (float, np.floating)) and np.isnan(value))
+    )
 
 
 def _infer(labels: Labels) -> str:
@@ -238,7 +269,7 @@ def _named(
 ) -> tuple[np.ndarray, Target]:
     found = [str(text) for text in np.unique(texts[texts != ""])]
     if target is None or target.class_names is None:
-        if all(text.lstrip("-").isdigit() for text in found):
+        if all(text.lstrip("-").isdecimal() for text in found):
             found.sort(key=int)
         _check_count(labels, kind, len(found), found)
         target = Target(kind, class_names=tuple(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,15 @@ def split_two(
     share = fractions[part] / (fractions[0] + fractions[part])
     train, valid = _parts(rows, (1 - share, share), seed, stratify=stratify, groups=groups)
     return train, valid
+
+
+def group_numbers(values: Any) -> np.ndarray:
+    """Returns the number of each row's group, in alphabetical order; -1 where it is missing."""
+    import pandas as pd
+
+    codes, found = pd.factorize(values)
+    numbers = np.unique(np.asarray(found.astype(str), str), return_inverse=True)[1]
+    return np.append(numbers, -1)[codes]
 
 
 def _parts(

@@ -16,6 +16,7 @@ from .encoding import Encoding, as_encoding, encode_inputs
 from .epoch_order import EpochOrder
 from .frames import as_frame, content_of
 from .identifiers import column_names
+from .partition import group_numbers
 from .splits import Splits, batches, build_splits
 from .target_columns import encode_columns, target_columns
 
@@ -218,7 +219,7 @@ def splits_from_tables(
     encoded = {task.task: encode_columns(task, frame, table.source) for task in tasks}
     found = {task: target for task, (_, target) in encoded.items()}
     labels = {task: values for task, (values, _) in encoded.items()}
-    group_numbers = None if groups is None else _group_numbers(frame[groups])
+    grouping = None if groups is None else group_numbers(frame[groups])
     del frame, encoded  # to split takes the most memory of all, where inputs are not held
     rows = split_rows(
         labels,
@@ -226,7 +227,7 @@ def splits_from_tables(
         fractions=fractions,
         seed=seed,
         stratify=stratify,
-        groups=group_numbers,
+        groups=grouping,
         apart=apart,
     )
     tables = dict.fromkeys(PARTS, table)
@@ -254,15 +255,6 @@ def splits_from_tables(
             parts[part], rows[part], batch_size, order
         ),
     )
-
-
-def _group_numbers(series: Any) -> np.ndarray:
-    """Returns the number of each row's group, in alphabetical order; -1 where it is missing."""
-    import pandas as pd
-
-    codes, found = pd.factorize(series)
-    numbers = np.unique(np.asarray(found.astype(str), str), return_inverse=True)[1]
-    return np.append(numbers, -1)[codes]
 
 
 def _check_same_columns(needed: Sequence[str], table: Table) -> None:

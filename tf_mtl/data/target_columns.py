@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..names import check_known, check_task_names, unknown_name
-from .frames import content_of
+from .frames import content_of, row_name
 from .identifiers import column_names, identifier
 from .labels import MISSING, Labels, encode_labels
 from .targets import KINDS, Target
@@ -116,15 +116,14 @@ def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
     for name in names:
         _check_column(name, columns)
     positive = value.get("positive", ())
-    if isinstance(positive, (str, int, float, bool)):
-        positive = (positive,)
+    positive = (positive,) if np.isscalar(positive) else tuple(positive)
     kind = _kind(key, value.get("kind", "binary" if positive else "auto"))
     if positive and (len(names) > 1 or kind not in ("binary", "auto")):
         raise ValueError(
             f"Target {key!r} has `positive` values, which makes a binary task of one column, "
             f"but kind {kind!r} and columns {list(names)}."
         )
-    return TargetColumns(key, names, kind, tuple(str(choice) for choice in positive))
+    return TargetColumns(key, names, kind, tuple(_as_texts(positive)))
 
 
 def _kind(key: str, kind: Any) -> str | Target:
@@ -174,25 +173,37 @@ def as_text(series: Any) -> np.ndarray:
     """Returns a column as text: stripped, "" where missing, whole numbers without ".0"."""
     import pandas as pd
 
+    if _holds_lists(series):
+        raise ValueError(
+            f"Column {series.name!r} holds lists, where text or numbers are expected. Choose the "
+            "kind 'multilabel' or 'regression', or make a column of each of their places."
+        )
     codes, values = pd.factorize(series)
-    texts = [
+    texts = _as_texts(values)
+    # A missing cell has the code -1, which is the last place.
+    return np.array([*texts, ""], dtype=object)[codes]
+
+
+def _as_texts(values: Iterable[Any]) -> list[str]:
+    return [
         str(int(value))
         if isinstance(value, (float, np.floating)) and float(value).is_integer()
         else str(value).strip()
         for value in values
     ]
-    # A missing cell has the code -1, which is the last place.
-    return np.array([*texts, ""], dtype=object)[codes]
 
 
 def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
     """Returns a column as whole numbers, floats or text, to suit a kind of target.
 
     pandas turns whole numbers into floats where cells are missing, and bools into objects; this is
-    undone for classes, with -1 for the missing ones.
+    undone for classes, with -1 for the missing ones. Lists of numbers, all of one length, become
+    `[rows, units]`.
     """
     import pandas as pd
 
+    if _holds_lists(series) and kind in ("multilabel", "regression", "box", "auto"):
+        return _stacked(series, np.nan if kind in ("regression", "box") else MISSING)
     content = content_of(series)
     if content == "true and false":
         series = series.astype(object).astype("boolean").astype("Int8")
@@ -207,6 +218,25 @@ def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
                                              and not missing.any()):  # fmt: skip
         return values
     return np.where(missing, MISSING, values).astype("int64")
+
+
+def _holds_lists(series: Any) -> bool:
+    return series.dtype.kind == "O" and any(
+        isinstance(value, (list, tuple, np.ndarray)) for value in series
+    )
+
+
+def _stacked(series: Any, missing: float) -> np.ndarray:
+    """Returns lists of numbers as `[rows, units]`, `missing` where a row has none."""
+    rows = [None if np.ndim(value) == 0 else np.asarray(value) for value in series]
+    units = next(len(row) for row in rows if row is not None)
+    for place, row in enumerate(rows):
+        if row is not None and (row.shape != (units or 1,) or row.dtype.kind not in "biuf"):
+            raise ValueError(
+                f"Column {series.name!r} holds {row.tolist()!r} in {row_name(series.index, place)}."
+                f" Labels that are lists hold numbers, as many in each row ({units} in the first)."
+            )
+    return np.stack([np.full(units, missing) if row is None else row for row in rows])
 
 
 def _positive(

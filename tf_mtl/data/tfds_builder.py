@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,20 @@ def _is_ready(builder: Any) -> bool:
     return True
 
 
-def _has_downloads(folder: Path) -> bool:
-    """Whether files that were placed by hand may spare the download."""
+def _has_downloads(builder: Any, addresses: Sequence[str]) -> bool:
+    """Whether all files to download were placed by hand, or are left from a download before."""
+    from tensorflow_datasets.core.download.resource import get_dl_fname
+
     # The folder is data_dir/name/version or data_dir/name/configuration/version.
-    places = [parent / "downloads" for parent in list(folder.parents)[1:3]]
-    return any(place.is_dir() and any(place.iterdir()) for place in places)
+    places = [parent / "downloads" for parent in list(Path(builder.data_dir).parents)[1:3]]
+    # TFDS looks in the folder itself and in those of the data set and of manual downloads.
+    found = {path.name for place in places for depth in ("*", "*/*") for path in place.glob(depth)}
+    for address in addresses:
+        facts = builder.url_infos[address]
+        own, checksum = (getattr(facts, name, None) for name in ("filename", "checksum"))
+        if not {own, get_dl_fname(address, checksum), get_dl_fname(address)} & found:
+            return False
+    return True
 
 
 def _check_network(builder: Any) -> None:
@@ -100,7 +109,7 @@ def _check_network(builder: Any) -> None:
     Without this, the download is tried again and again for minutes.
     """
     addresses = [url for url in (builder.url_infos or {}) if url.startswith("http")]
-    if not addresses or _has_downloads(Path(builder.data_dir)):
+    if not addresses or _has_downloads(builder, addresses):
         return
     request = urllib.request.Request(addresses[0], method="HEAD")
     try:

@@ -59,7 +59,7 @@ def from_tfds(
 
     Raises:
         ValueError: For an unknown data set, feature, task or split, labels that do not fit their
-            kind, or images without a fixed size.
+            kind, or features that are nested or without a fixed shape, naming them.
         ConnectionError: If the data are not in `data_dir` and cannot be downloaded, with the way
             to place them by hand.
 
@@ -140,7 +140,24 @@ def _rows(
         return (next(iter(x.values())) if single else x), y
 
     rows = builder.as_dataset(split=split, shuffle_files=False)
-    return rows.map(divide, tf.data.AUTOTUNE, deterministic=True).cache()
+    given = {feature: rows.element_spec[feature] for feature in names.values()}
+    _check_shapes(given, f"input of {builder.name}", "Name others in `inputs`")
+    divided = rows.map(divide, tf.data.AUTOTUNE, deterministic=True)
+    advice = "Give a function from the row to labels of one shape, such as lambda row: row['part']"
+    _check_shapes(divided.element_spec[1], f"task of {builder.name}", advice)
+    return divided.cache()
+
+
+def _check_shapes(specs: Mapping[str, Any], what: str, advice: str) -> None:
+    """Raises `ValueError` unless every row holds a tensor of the same shape."""
+    for name, spec in specs.items():
+        if not isinstance(spec, tf.TensorSpec):
+            problem = "holds several tensors or a sequence of them"
+        elif not spec.shape.is_fully_defined():
+            problem = f"has the shape {spec.shape}: it differs from row to row"
+        else:
+            continue
+        raise ValueError(f"The {what} {name!r} {problem}. {advice}.")
 
 
 def _labels(rows: tf.data.Dataset, builder: Any, split: str) -> dict[str, np.ndarray]:
@@ -182,13 +199,6 @@ def _network(
     specs = train.element_spec[0]
     if len(names) == 1:
         specs = {next(iter(names)): specs}
-    for name, spec in specs.items():
-        if not spec.shape.is_fully_defined() and _is_image(features[names[name]]):
-            raise ValueError(
-                f"The images {names[name]!r} have the shape {spec.shape}: their sizes differ. "
-                "Resize them first: pass `train.map(...)` of your own to `fit`, or choose another "
-                "data set."
-            )
     if len(names) > 1 and all(spec.shape == (1,) for spec in specs.values()):
         batches = [x for x, _ in train.batch(1024).as_numpy_iterator()]
         x = {name: np.concatenate([batch[name] for batch in batches]) for name in names}

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from .arrays import PARTS
 from .epoch_order import EpochOrder, shuffled
+from .reading import read_each, reason_of
 from .splits import Splits, check_batch_size
 from .tfrecord_schema import NETWORK_FILE, Feature, Schema, Shard
 
@@ -94,6 +96,7 @@ def from_tfrecord(
     seed: int = 0,
     shuffle: int = _SHUFFLED,
     deterministic: bool = True,
+    check: bool = True,
 ) -> Splits:
     """Makes training, validation and test data of the files that `write_tfrecord` wrote.
 
@@ -109,6 +112,9 @@ def from_tfrecord(
         deterministic: Whether the same seed gives the same order. Without it rows come in the order
             in which they are ready, which is faster where files are slow to read; validation and
             test rows then lose their order too.
+        check: Whether every file is read once now, so that a damaged one is named before training.
+            It takes as long as reading them, without parsing; switch it off for large files that
+            were checked before.
 
     Returns:
         `Splits` as they were written, with the same fingerprint.
@@ -128,6 +134,8 @@ def from_tfrecord(
         raise ValueError(f"`shuffle` must be at least 1, not {shuffle}.")
     schema = Schema.read(folder)
     _check_first_records(folder, schema)
+    if check:
+        _check_every_record(folder, schema)
     order = EpochOrder(seed)
     sizes = {part: sum(shard.rows for shard in schema.parts[part]) for part in PARTS}
 
@@ -247,8 +255,36 @@ def _check_first_records(folder: Path, schema: Schema) -> None:
             try:
                 dataset = tf.data.TFRecordDataset(str(path), schema.compression).batch(1)
                 _parse(next(iter(dataset)), schema)
-            except (tf.errors.OpError, StopIteration) as error:
-                reason = str(getattr(error, "message", "it is empty")).partition("[Op:")[0]
-                raise ValueError(
-                    f"{path} does not hold what schema.json says: {' '.join(reason.split())}"
-                ) from None
+            except tf.errors.OpError as error:
+                reason = reason_of(error)
+            except StopIteration:
+                reason = "it is empty"
+            else:
+                continue
+            raise ValueError(f"{path} does not hold what schema.json says: {reason}")
+
+
+def _check_every_record(folder: Path, schema: Schema) -> None:
+    """Reads every file once; an error names the first that is damaged, and the record."""
+    shards = [shard for part in PARTS for shard in schema.parts.get(part, ())]
+    paths = [folder / shard.file for shard in shards]
+
+    def count(path: tf.Tensor) -> tf.Tensor:
+        records = tf.data.TFRecordDataset(path, schema.compression)
+        return records.reduce(np.int64(0), lambda number, _: number + 1)
+
+    found, reason = read_each(paths, count)
+    for place, (path, shard) in enumerate(zip(paths, shards, strict=True)):
+        if found.get(place) == shard.rows:
+            continue
+        if place in found:
+            problem = f"holds {found[place]} records, and schema.json says {shard.rows}"
+        else:
+            problem = f"is damaged in record {_readable(path, schema) + 1}: {reason}"
+        raise ValueError(f"{path} {problem}. Copy or write it again.")
+
+
+def _readable(path: Path, schema: Schema) -> int:
+    """Returns the number of records before the one that cannot be read."""
+    records = tf.data.TFRecordDataset(str(path), schema.compression)
+    return sum(1 for _ in records.ignore_errors().as_numpy_iterator())

@@ -12,6 +12,7 @@ from typing import IO
 import numpy as np
 
 from ..data.files import existing_file
+from ..data.npz_file import opened_npz
 from ..names import check_known
 from .errors import InputError
 
@@ -21,7 +22,7 @@ def npz_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        InputError: If it is no NPZ file.
+        ValueError: If it is no NPZ file, or a damaged one.
     """
     with _opened(path) as file:
         return {name: _header(file, name)[1][0] for name in _names(file)}
@@ -64,11 +65,8 @@ Header = tuple[tuple[int, ...], bool, np.dtype]
 
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(existing_file(path)) as file:
-            yield file
-    except zipfile.BadZipFile:
-        raise InputError(f"{path} is no NPZ file. Write it with numpy.savez.") from None
+    with opened_npz(existing_file(path)) as opened, zipfile.ZipFile(opened) as file:
+        yield file
 
 
 def _names(file: zipfile.ZipFile) -> list[str]:
