@@ -15,8 +15,8 @@ class Sum(GramianAggregator):
     """g = Σ_t g_t, what plain Keras does: the baseline, and the start of an ablation.
 
     One difference is left: for an embedding, optimizers with second moments (Adam, RMSprop,
-    Adagrad) square the gradient of each occurrence of a row in plain Keras. With the exact gradients
-    of an aggregator (`wrt="parameters"`), the occurrences are summed first.
+    Adagrad) square the gradient of each occurrence of a row in plain Keras. With the exact
+    gradients of an aggregator (`wrt="parameters"`), the occurrences are summed first.
 
     Args:
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
