@@ -92,9 +92,9 @@ def load(folder: Path, seed: int) -> dict[str, Part]:
 
 
 def networks(width: int, dropout: float) -> dict[str, Any]:
-    """Returns the trunks: their first layers, which hold most of the parameters, have one width."""
+    """Returns the trunks: the three experts of a task are as large as the shared bottom."""
     body = trunks.MLP([width, width // 2], dropout=dropout)
-    expert = trunks.MLP([width // 3, width // 4], dropout=dropout)
+    expert = trunks.MLP([round(0.38 * width), width // 4], dropout=dropout)
     return {
         "single-task": trunks.HardSharing(body, towers=[32]),
         "shared bottom": trunks.HardSharing(body, towers=[32]),
