@@ -6,11 +6,10 @@ import abc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.names import TaskArguments
+from tf_mtl.balancing_method import BalancingMethod
 
 if TYPE_CHECKING:
     from tf_mtl.aggregators.gramian import Rows
@@ -33,7 +32,7 @@ class Answer(NamedTuple):
     rows: Rows | None = None
 
 
-class Aggregator(TaskArguments, keras.layers.Layer, abc.ABC):
+class Aggregator(BalancingMethod, abc.ABC):
     """Maps the gradients of T losses, a Jacobian `[T, n]`, to the one that is followed.
 
     A zero row is an absent task: the others get what they would get without it. State (moving

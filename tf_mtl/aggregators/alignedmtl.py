@@ -12,7 +12,7 @@ from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.preference import check_preference, preferred
 from tf_mtl.aggregators.spectrum import eigh, rank
-from tf_mtl.names import PerTask
+from tf_mtl.balancing_method import PerTask
 
 SCALES = ("min", "median", "rmse")
 

@@ -11,7 +11,7 @@ from tf_mtl.aggregators.gramian import Rows, divide, quadratic
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.preference import check_preference, preferred
 from tf_mtl.aggregators.spectrum import solve_least_squares
-from tf_mtl.names import PerTask
+from tf_mtl.balancing_method import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

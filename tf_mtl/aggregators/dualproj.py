@@ -11,7 +11,7 @@ from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
 from tf_mtl.aggregators.preference import check_preference, preferred
-from tf_mtl.names import PerTask
+from tf_mtl.balancing_method import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

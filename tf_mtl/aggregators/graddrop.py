@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, check_range
 from tf_mtl.aggregators.draws import uniforms
-from tf_mtl.names import PerTask
+from tf_mtl.balancing_method import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

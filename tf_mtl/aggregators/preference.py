@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_mtl.aggregators.gramian import Rows
-from tf_mtl.names import PerTask
+from tf_mtl.balancing_method import PerTask
 
 
 def check_preference(preference: PerTask | None) -> list[float] | dict[str, float] | None:

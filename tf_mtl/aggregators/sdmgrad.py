@@ -14,7 +14,7 @@ from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.preference import check_preference, preferred
 from tf_mtl.aggregators.simplex import project_simplex
-from tf_mtl.names import PerTask
+from tf_mtl.balancing_method import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

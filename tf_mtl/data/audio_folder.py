@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import os
 import re
-import struct
-import wave
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +25,10 @@ from .file_labels import (
 )
 from .files import files_below
 from .splits import Splits
+from .wav_file import SoundPlace, read_wav, sound_place
 
 _WAVEFORM = "waveform"
 _PLACE = "waveform__place"
-_EXTENSIBLE = 0xFFFE  # the format stands further behind
-_UNKNOWN = 0xFFFFFFFF  # written by a program that did not know the length
 
 
 def from_audio_folder(
@@ -73,6 +70,7 @@ def from_audio_folder(
             sampling rate than the first, no sound or no labels; or as `from_numpy`.
 
     >>> import tempfile
+    >>> from tf_mtl.data.wav_file import write_wav
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("high_1", "high_2", "low_1", "low_2"):
     ...         write_wav(f"{folder}/{name}.wav", np.zeros(800), 8000)
@@ -113,7 +111,7 @@ def from_audio_folder(
             f"`test_files` must match some of the files. {test_files!r} matches {apart.sum()} of "
             f"{len(names)}, the first of which is {names[0]!r}."
         )
-    places = np.array([(sound.start, sound.bytes, sound.channels) for sound in sounds])
+    places = np.array([sound[:3] for sound in sounds])
 
     def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         x = {_WAVEFORM: np.array(names)[chosen], _PLACE: places[chosen]}
@@ -129,39 +127,11 @@ def from_audio_folder(
     )
 
 
-def write_wav(path: str | Path, waveform: Any, sampling_rate: int) -> None:
-    """Writes a waveform as a WAV file of 16 bit PCM, one channel.
-
-    Args:
-        path: The file.
-        waveform: `[samples]`: int16, or floats from -1 to 1.
-        sampling_rate: Samples in a second.
-    """
-    values = np.asarray(waveform)
-    if values.dtype != np.int16:
-        values = np.round(np.clip(values, -1, 1) * 32767).astype("int16")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sampling_rate)
-        file.writeframes(values.astype("<i2").tobytes())
-
-
-@dataclass(frozen=True)
-class _Sound:
-    """Where the samples lie in a file: 16 bit each, of all channels in turn."""
-
-    start: int
-    bytes: int
-    channels: int
-    rate: int
-
-
-def _sounds(folder: Path, names: list[str]) -> list[_Sound]:
+def _sounds(folder: Path, names: list[str]) -> list[SoundPlace]:
     """Reads the headers of the files; an error names the first that differs from the others."""
     found = []
     for name in names:
-        found.append(_header(folder / name))
+        found.append(sound_place(folder / name))
         rate, first = found[-1].rate, found[0].rate
         if rate != first:
             raise ValueError(
@@ -170,58 +140,12 @@ def _sounds(folder: Path, names: list[str]) -> list[_Sound]:
     return found
 
 
-def _header(path: Path) -> _Sound:
-    """Reads a header as far as it tells where the samples lie.
-
-    TensorFlow's decoder and Python's `wave` stumble each over some of the headers in use, and a
-    file that is cut off is not noticed before it is decoded.
-    """
-    form, start, declared, there = b"", 0, 0, -1
-    with path.open("rb") as file:
-        head = file.read(12)
-        is_wave = head[:4] == b"RIFF" and head[8:] == b"WAVE"
-        while is_wave and len(head := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", head)
-            if name == b"data":
-                start, declared = file.tell(), length
-                there = path.stat().st_size - start
-                break
-            content = file.read(length + length % 2)
-            if name == b"fmt ":
-                form = content
-    code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", form[:16].ljust(16, b"\0"))
-    if code == _EXTENSIBLE:
-        code = int.from_bytes(form[24:26], "little")
-    if declared == _UNKNOWN:
-        declared = there
-    problem = None
-    if not is_wave:
-        problem = "cannot be read as WAV: it does not begin as one. Remove or replace it"
-    elif there < 0 or not channels or not rate:
-        problem = "cannot be read as WAV: its header is cut off or damaged. Remove or replace it"
-    elif code != 1:
-        problem = f"holds no PCM but the format {code}. Convert it to PCM of 16 bit"
-    elif bits != 16:
-        problem = f"has samples of {bits} bit. Convert it to PCM of 16 bit"
-    elif declared > there:
-        problem = f"is cut off: it holds {there} of {declared} bytes of sound. Copy it again"
-    elif declared < 2 * channels:
-        problem = "holds no sound. Remove it"
-    if problem:
-        raise ValueError(f"{path} {problem}.")
-    return _Sound(start, declared - declared % (2 * channels), channels, rate)
-
-
 def _read(data: tf.data.Dataset, folder: Path, samples: int) -> tf.data.Dataset:
     """Replaces paths by waveforms, several batches at once."""
 
     def one(row: dict[str, tf.Tensor]) -> tf.Tensor:
-        start, count, channels = tf.unstack(row[_PLACE])
-        content = tf.io.read_file(tf.strings.join([str(folder) + os.sep, row[_WAVEFORM]]))
-        sound = tf.strings.substr(content, start, tf.minimum(count, 2 * channels * samples))
-        values = tf.reshape(tf.io.decode_raw(sound, tf.int16), (-1, channels))
-        waveform = tf.reduce_mean(tf.cast(values, tf.float32), axis=-1) / 32768
-        return tf.pad(waveform, [[0, samples - tf.size(waveform)]])
+        path = tf.strings.join([str(folder) + os.sep, row[_WAVEFORM]])
+        return read_wav(path, row[_PLACE], samples)
 
     def batch(rows: dict[str, tf.Tensor], labels: Any) -> Any:
         signature = tf.TensorSpec((samples,), tf.float32)

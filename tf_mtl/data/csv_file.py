@@ -22,6 +22,7 @@ _MISSING = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
+# Columns padded to a common width end in spaces; pandas compares cells as wholes.
 _MOST_SPACES = 32
 
 

@@ -141,7 +141,8 @@ def _rows(
 
     rows = builder.as_dataset(split=split, shuffle_files=False)
     given = {feature: rows.element_spec[feature] for feature in names.values()}
-    _check_shapes(given, f"input of {builder.name}", "Name others in `inputs`")
+    advice = "Name others in `inputs`, or resize images: write them with `tf_mtl.data.to_tfrecord`"
+    _check_shapes(given, f"input of {builder.name}", advice)
     divided = rows.map(divide, tf.data.AUTOTUNE, deterministic=True)
     advice = "Give a function from the row to labels of one shape, such as lambda row: row['part']"
     _check_shapes(divided.element_spec[1], f"task of {builder.name}", advice)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ..keras_internals import keras_mask
+from ..masks import mean_of_steps
 from .labels import LabelRule
 
 
@@ -81,8 +82,7 @@ def pool(features: Any) -> Any:
     if mask is None:
         return keras.ops.mean(features, axis=axes) if axes else features
     steps = keras.ops.mean(features, axis=axes[1:]) if axes[1:] else features
-    share = keras.ops.cast(mask, steps.dtype)[..., None]
-    return keras.ops.divide_no_nan(keras.ops.sum(steps * share, 1), keras.ops.sum(share, 1))
+    return mean_of_steps(steps, mask)
 
 
 def pooled_shape(features_shape: tuple[int | None, ...]) -> tuple[int | None, int]:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..masks import mean_of_steps
 from ..metrics import SequenceAccuracy
 from .base import BaseHead
 from .beam_search import beam_search
@@ -174,11 +175,7 @@ class SequenceGeneration(BaseHead):
             batch = keras.ops.shape(features)[0]
             features = keras.ops.reshape(features, (batch, -1, features.shape[-1]))
         keys = self.keys(features)
-        if mask is None:
-            mean = keras.ops.mean(keys, axis=1)
-        else:
-            share = keras.ops.cast(mask, keys.dtype)[..., None]
-            mean = keras.ops.divide_no_nan(keras.ops.sum(keys * share, 1), keras.ops.sum(share, 1))
+        mean = keras.ops.mean(keys, axis=1) if mask is None else mean_of_steps(keys, mask)
         return keys, mask, self.first_state(mean)
 
     def _read(self, outputs: Any, keys: Any, mask: Any) -> Any:

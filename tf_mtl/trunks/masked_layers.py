@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from ..keras_internals import copy_mask, keras_mask
+from ..masks import mean_of_steps
 
 
 class KeepsMask(keras.layers.Layer):
@@ -318,8 +319,4 @@ class AverageSteps(keras.layers.GlobalAveragePooling1D):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Returns the average, `[B, d]`."""
-        if mask is None:
-            return super().call(inputs)
-        share = keras.ops.cast(mask, inputs.dtype)[..., None]
-        total = keras.ops.sum(inputs * share, axis=1)
-        return keras.ops.divide_no_nan(total, keras.ops.sum(share, axis=1))
+        return super().call(inputs) if mask is None else mean_of_steps(inputs, mask)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.names import PerTask
+from tf_mtl.balancing_method import PerTask
 from tf_mtl.weightings.checks import check_numbers, check_positive, per_task
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting

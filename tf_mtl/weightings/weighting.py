@@ -5,15 +5,14 @@ from __future__ import annotations
 import abc
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.names import TaskArguments
+from tf_mtl.balancing_method import BalancingMethod
 from tf_mtl.weightings.tasks import Tasks
 
 
-class LossWeighting(TaskArguments, keras.layers.Layer, abc.ABC):
+class LossWeighting(BalancingMethod, abc.ABC):
     """Maps the losses `[T]` of a step to weighted losses `[T]`, whose sum is differentiated.
 
     The effective weight of a task is the derivative of that sum with respect to its loss. Losses

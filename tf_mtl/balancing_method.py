@@ -1,0 +1,128 @@
+"""What weightings and aggregators have in common: they know the tasks, and are saved with them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from .names import check_known
+
+# An argument with one number for each task: by name, or in the order of the tasks.
+PerTask = Sequence[float] | Mapping[str, float]
+
+
+class BalancingMethod(keras.layers.Layer):
+    """What weightings and aggregators have in common: tasks known by name, and a memory of its own.
+
+    Arguments with one value for each task are given by name, or in the order of the outputs.
+
+    Attributes:
+        built: Whether the method has its variables.
+        task_names: The tasks in order, or None as long as nobody has told.
+    """
+
+    built: bool
+    task_names: tuple[str, ...] | None = None
+
+    def name_tasks(self, names: Sequence[str]) -> None:
+        """Tells the names of the tasks in order, before the method is built.
+
+        Raises:
+            ValueError: If the method was built for tasks of other names.
+        """
+        if self.built and self.task_names not in (None, tuple(names)):
+            raise ValueError(
+                f"This {type(self).__name__} was built for the tasks {list(self.task_names or ())} "
+                f"and remembers them. Received: {list(names)}. Make a new one."
+            )
+        self.task_names = tuple(names)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Returns what a saved layer needs to be built again: shapes, and the names."""
+        config = super().get_build_config()
+        return config and {**config, "task_names": self.task_names and list(self.task_names)}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds a loaded layer, which knows the names again."""
+        names = config.get("task_names")
+        self.task_names = names and tuple(names)
+        super().build_from_config(config)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads what the method remembers; what is another method's is left alone, with a warning.
+
+        So the weights of a network can be loaded whatever it was trained with, as Keras does it
+        for optimizers.
+        """
+        own: dict[str, Any] = {}
+        self.save_own_variables(own)
+        expected = {key: tuple(value.shape) for key, value in own.items()}
+        found = {key: tuple(store[key].shape) for key in store.keys()}  # noqa: SIM118
+        if self.built and found != expected:
+            warnings.warn(
+                f"{type(self).__name__} starts anew: what the file remembers of balancing, "
+                f"variables of the shapes {list(found.values())}, is not its own, "
+                f"{list(expected.values())}. The weights of the network are not affected.",
+                stacklevel=2,
+            )
+            return
+        super().load_own_variables(store)
+
+    def _given(self) -> dict[str, Any]:
+        """Returns the arguments with one value for each task, in order, or None: a hook."""
+        return {}
+
+    def _in_order(self, argument: str, values: Any, default: Any = None) -> Any:
+        """Returns what an argument holds for each task as a list, in the order of the tasks."""
+        return in_order(argument, values, self.task_names, default)
+
+    def _check_given(self, tasks: int) -> None:
+        """Raises `ValueError` where an argument does not fit the tasks or their number."""
+        for argument, values in self._given().items():
+            if isinstance(values, list) and len(values) != tasks:
+                raise ValueError(
+                    f"`{argument}` has {len(values)} values for {tasks} tasks. Received: "
+                    f"{argument}={list(values)!r}. Give {{task: value}}, or a list in the order of "
+                    "the model's outputs."
+                )
+
+
+def in_order(argument: str, values: Any, tasks: Sequence[str] | None, default: Any = None) -> Any:
+    """Returns what an argument holds for each task as a list; other values as they are.
+
+    Args:
+        argument: Name of the argument, for the messages.
+        values: `{task: value}`, or anything else.
+        tasks: The tasks in order, or None where their names are not known.
+        default: Value of the tasks that are left out (default: none may be).
+
+    Raises:
+        ValueError: If the names are not known, or do not fit.
+
+    >>> in_order("preference", {"odd": 2.0, "digit": 1.0}, ["digit", "odd"])
+    [1.0, 2.0]
+    >>> in_order("preference", {"digt": 1.0, "odd": 2.0}, ["digit", "odd"])
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown task in `preference`: 'digt'. ... Did you mean 'digit'?
+    """
+    if not isinstance(values, Mapping):
+        return values
+    if tasks is None:
+        raise ValueError(
+            f"`{argument}` names tasks, but nobody has said which they are and in what order. "
+            f"Received: {argument}={dict(values)!r}. `compile` tells the names; without a model, "
+            "call `name_tasks([...])` first, or pass a list in the order of the losses."
+        )
+    check_known(values, tasks, f"task in `{argument}`:")
+    missing = [task for task in tasks if task not in values]
+    if missing and default is None:
+        raise ValueError(
+            f"`{argument}` has no value for task {missing[0]!r}. Received: "
+            f"{argument}={dict(values)!r}. Give one for each task: "
+            f"{', '.join(map(repr, tasks))}."
+        )
+    return [values.get(task, default) for task in tasks]
