@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import check_choice
 from tf_mtl.aggregators.gramian import Rows
-from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
-from tf_mtl.aggregators.preference import check_preference, preferred
+from tf_mtl.aggregators.preference import PreferenceAggregator
 from tf_mtl.aggregators.spectrum import eigh, rank
 from tf_mtl.balancing_method import PerTask
 
@@ -18,7 +17,7 @@ SCALES = ("min", "median", "rmse")
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class AlignedMTL(GramianAggregator):
+class AlignedMTL(PreferenceAggregator):
     """The mean of the gradients after making their principal components equally long.
 
     With G = V Λ Vᵀ the Gramian: w = σ V Λ^(-1/2) Vᵀ p, over the eigenvalues that are not zero.
@@ -41,20 +40,16 @@ class AlignedMTL(GramianAggregator):
     def __init__(
         self, scale: str = "min", preference: PerTask | None = None, **options: Any
     ) -> None:
-        super().__init__(**options)
+        super().__init__(preference=preference, **options)
         check_choice("scale", scale, SCALES)
         self.scale = scale
-        self.preference = check_preference(preference)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "scale": self.scale, "preference": self.preference}
-
-    def _given(self) -> dict[str, Any]:
-        return {"preference": self._in_order("preference", self.preference)}
+        return {**super().get_config(), "scale": self.scale}
 
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
-        shares = preferred(self._given()["preference"], rows, 1.0 / rows.count)
+        shares = self._preferred(rows, 1.0 / rows.count)
         eigenvalues, vectors = eigh(rows.gramian)  # ascending
         tasks = rows.tasks
         kept = (tf.range(tasks) >= tasks - rank(rows)) & (

@@ -8,14 +8,12 @@ import keras
 import tensorflow as tf
 
 from tf_mtl.aggregators.gramian import Rows, divide, quadratic
-from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
-from tf_mtl.aggregators.preference import check_preference, preferred
+from tf_mtl.aggregators.preference import PreferenceAggregator
 from tf_mtl.aggregators.spectrum import solve_least_squares
-from tf_mtl.balancing_method import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class ConFIG(GramianAggregator):
+class ConFIG(PreferenceAggregator):
     """A direction at equal angles to all gradients, as long as their projections onto it in sum.
 
     With u the unit gradients: d = u⁺ 1, then g = (Σ_t g_t · d / ‖d‖) d / ‖d‖. As long as the
@@ -36,19 +34,8 @@ class ConFIG(GramianAggregator):
     array([0.1588, 2.0706, 2.0706], dtype=float32)
     """
 
-    def __init__(self, preference: PerTask | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.preference = check_preference(preference)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "preference": self.preference}
-
-    def _given(self) -> dict[str, Any]:
-        return {"preference": self._in_order("preference", self.preference)}
-
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
-        wanted = preferred(self._given()["preference"], rows, 1.0)
+        wanted = self._preferred(rows, 1.0)
         x = solve_least_squares(rows, wanted)
         squared = quadratic(rows.cosines, x)
         lost = squared <= rows.noise * tf.reduce_sum(tf.square(wanted))

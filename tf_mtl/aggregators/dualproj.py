@@ -8,14 +8,12 @@ import keras
 import tensorflow as tf
 
 from tf_mtl.aggregators.gramian import Rows
-from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
-from tf_mtl.aggregators.preference import check_preference, preferred
-from tf_mtl.balancing_method import PerTask
+from tf_mtl.aggregators.preference import PreferenceAggregator
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class DualProj(GramianAggregator):
+class DualProj(PreferenceAggregator):
     """The point of the dual cone {d : g_i · d ≥ 0 for all i} that is nearest to the mean gradient.
 
     One projection where `UPGrad` has T: cheaper, but a long gradient has all the say. It never
@@ -35,19 +33,8 @@ class DualProj(GramianAggregator):
     array([0.5556, 1.1111, 1.1111], dtype=float32)
     """
 
-    def __init__(self, preference: PerTask | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.preference = check_preference(preference)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "preference": self.preference}
-
-    def _given(self) -> dict[str, Any]:
-        return {"preference": self._in_order("preference", self.preference)}
-
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
-        shares = preferred(self._given()["preference"], rows, 1.0 / rows.count)
+        shares = self._preferred(rows, 1.0 / rows.count)
         products = tf.linalg.matvec(rows.cosines, shares * rows.lengths)
         x, _ = solve_nonnegative(rows.cosines, products[None], rows.precision)
         return shares + x[0] / rows.lengths

@@ -11,14 +11,13 @@ import tensorflow as tf
 from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.compiled import compiled
 from tf_mtl.aggregators.gramian import Rows, divide
-from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
-from tf_mtl.aggregators.preference import check_preference, preferred
+from tf_mtl.aggregators.preference import PreferenceAggregator
 from tf_mtl.aggregators.simplex import project_simplex
 from tf_mtl.balancing_method import PerTask
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class SDMGrad(GramianAggregator):
+class SDMGrad(PreferenceAggregator):
     """g = (Jᵀw + λ Jᵀp) / (1 + λ), w on the simplex following the descent of ½‖Jᵀ(w + λp)‖².
 
     λ = 0 tends to MGDA, λ → ∞ to the preferred direction Jᵀp. w goes on from step to step, by some
@@ -53,7 +52,7 @@ class SDMGrad(GramianAggregator):
         preference: PerTask | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(preference=preference, **options)
         check_range("lambda_", lambda_, 0.0)
         check_range("learning_rate", learning_rate, 0.0)
         check_range("momentum", momentum, 0.0, 1.0)
@@ -62,7 +61,6 @@ class SDMGrad(GramianAggregator):
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.iterations = iterations
-        self.preference = check_preference(preference)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -71,12 +69,8 @@ class SDMGrad(GramianAggregator):
             "learning_rate": self.learning_rate,
             "momentum": self.momentum,
             "iterations": self.iterations,
-            "preference": self.preference,
         }
         return {**super().get_config(), **config}
-
-    def _given(self) -> dict[str, Any]:
-        return {"preference": self._in_order("preference", self.preference)}
 
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
         simplex = np.full(tasks, 1.0 / tasks, "float32")
@@ -84,7 +78,7 @@ class SDMGrad(GramianAggregator):
 
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         gramian = divide(rows.gramian, rows.mean(rows.lengths) ** 2)
-        pull = self.lambda_ * preferred(self._given()["preference"], rows, 1.0 / rows.count)
+        pull = self.lambda_ * self._preferred(rows, 1.0 / rows.count)
         settings = tf.constant([self.learning_rate, self.momentum, self.iterations], tf.float64)
         start = tf.cast(state["simplex"], tf.float64)
         simplex = _descend(gramian, start, pull, rows.present, settings)

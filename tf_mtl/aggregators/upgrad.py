@@ -9,17 +9,15 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.accelerated import project_rows
 from tf_mtl.aggregators.gramian import Rows
-from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
-from tf_mtl.aggregators.preference import check_preference, preferred
-from tf_mtl.balancing_method import PerTask
+from tf_mtl.aggregators.preference import PreferenceAggregator
 
 # Above, the exact solution would need T tables of T×T numbers.
 MANY_TASKS = 128
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class UPGrad(GramianAggregator):
+class UPGrad(PreferenceAggregator):
     """Projects each gradient onto the dual cone of all of them, and averages the projections.
 
     The dual cone is {d : g_i · d ≥ 0 for all i}: no step along the answer harms a task, and each
@@ -41,20 +39,9 @@ class UPGrad(GramianAggregator):
     array([0.2924, 1.9006, 1.9006], dtype=float32)
     """
 
-    def __init__(self, preference: PerTask | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.preference = check_preference(preference)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "preference": self.preference}
-
-    def _given(self) -> dict[str, Any]:
-        return {"preference": self._in_order("preference", self.preference)}
-
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         # Projecting the unit rows is projecting the rows: the cone knows no lengths.
-        shares = preferred(self._given()["preference"], rows, 1.0 / rows.count)
+        shares = self._preferred(rows, 1.0 / rows.count)
         if rows.tasks > MANY_TASKS:
             x = project_rows(rows.cosines)
             units = shares * rows.lengths
