@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,21 +10,21 @@ import typer
 _DATA, _MODEL, _TRAINING, _OUTPUT = "Data", "Model", "Training", "Output"
 
 
-class Strategy(str, Enum):
+class Strategy(StrEnum):
     """How the work is spread over devices."""
 
     none = "none"
     mirrored = "mirrored"
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     """Numbers of half the width."""
 
     float16 = "float16"
     bfloat16 = "bfloat16"
 
 
-class Schedule(str, Enum):
+class Schedule(StrEnum):
     """The learning rate over time."""
 
     constant = "constant"
