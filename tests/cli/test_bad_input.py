@@ -35,6 +35,9 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "weight.yaml").write_text("loss_weights: {digit: heavy}\n")
     (tmp_path / "loss.yaml").write_text("heads: {ink: {loss: hubre}}\n")
     (tmp_path / "option.yaml").write_text("data: {source: digits, separator: ';'}\n")
+    (tmp_path / "texts.yaml").write_text(
+        "data: {source: people.csv, targets: {income: binary}, encoding: {texts: [job]}}\n"
+    )
     (tmp_path / "file").write_text("")
     (tmp_path / "empty_folder").mkdir()
     return tmp_path
@@ -47,6 +50,7 @@ BAD = {
     "unknown kind of file": (("train", "file"), ["'file'", ".csv", ".npz"]),
     "unknown yaml": (("train", "typos.yaml"), ["typos.yaml", "'typo.yaml'"]),
     "no target": (("train", "people.csv"), ["--target", "'income'", "'hours-per-week'"]),
+    "a trunk for texts": (("train", "texts.yaml"), ["trunk: auto", "'job'", "TextEncoder"]),
     "unknown target": (("train", "people.csv", "-t", "incme=binary"), ["'incme'", "'income'"]),
     "unknown kind": (("train", "people.csv", "-t", "income=binray"), ["'binray'", "'binary'"]),
     "two targets": (("train", "people.csv", "-t", "age", "-t", "age"), ["--target", "'age'"]),

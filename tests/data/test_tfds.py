@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.resource import get_dl_fname
 
-from tf_mtl import data
+from tf_mtl import build_model, data, heads, trunks
 from tf_mtl.data.tfds_builder import _has_downloads
 
 # TensorFlow Datasets warns of its own dependencies.
@@ -178,10 +178,51 @@ def uneven(tmp_path_factory):
 def test_features_without_one_shape_are_named(uneven, feature):
     several = feature in ("nested", "frames")
     reason = "holds several tensors" if several else "differs from row to row"
-    with pytest.raises(ValueError, match=rf"input of uneven '{feature}' .*{reason}.*`inputs`"):
+    with pytest.raises(
+        ValueError, match=rf"input of uneven '{feature}' .*{reason}.*tf.image.resize"
+    ):
         data.from_tfds(uneven, {"large": lambda row: row["size"] > 5}, inputs=["size", feature])
     with pytest.raises(ValueError, match=rf"task of uneven 'what' .*{reason}.*lambda row"):
         data.from_tfds(uneven, {"what": feature}, inputs=["size"])
+
+
+def resized(row):
+    return tf.image.resize(row["photo"], (6, 5)) / 255
+
+
+def test_a_function_makes_an_input_of_one_shape(uneven):
+    label = {"large": lambda row: row["size"] > 5}
+    inputs = {"photo": resized, "how_large": "size", "odd": lambda row: row["nested"]["count"]}
+    splits = data.from_tfds(uneven, label, inputs=inputs, batch_size=8)
+    shapes = {name: tuple(one.shape) for name, one in splits.inputs.items()}
+    assert shapes == {"photo": (None, 6, 5, 3), "how_large": (None, 1), "odd": (None, 1)}
+    x, y = next(iter(splits.train))
+    np.testing.assert_array_equal(y["large"], x["how_large"][:, 0] > 5)
+    np.testing.assert_array_equal(x["odd"][:, 0], x["how_large"][:, 0] * 2 % 2)
+    # A single one is a tensor, which the model takes as it is.
+    splits = data.from_tfds(uneven, label, inputs={"photo": resized})
+    assert next(iter(splits.test))[0].shape == (10, 6, 5, 3)
+    assert splits.features is splits.inputs
+    with pytest.raises(ValueError, match=r"Unknown feature of uneven 'phot'.*mean 'photo'"):
+        data.from_tfds(uneven, label, inputs={"photo": "phot"})
+
+
+def test_rows_are_read_anew_in_every_pass(uneven):
+    noise = {"noise": lambda row: row["size"] + tf.random.uniform(())}
+    splits = data.from_tfds(uneven, {"large": lambda row: row["size"] > 5}, inputs=noise)
+    first, second = (next(iter(splits.test))[0].numpy() for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+def test_a_model_trains_from_functions_of_the_row(uneven):
+    splits = data.from_tfds(
+        uneven, {"large": lambda row: row["size"] > 5}, inputs={"photo": resized}, batch_size=8
+    )
+    trunk = trunks.CNN([2], units=[4])
+    model = build_model(splits.features, trunk, {"large": heads.BinaryClassification()})
+    model.compile("adam")
+    history = model.fit(splits.train, validation_data=splits.valid, epochs=2, verbose=0)
+    assert np.isfinite(history.history["val_loss"]).all()
 
 
 def test_a_function_takes_a_label_out_of_nested_features(uneven):

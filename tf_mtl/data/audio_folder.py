@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from .file_labels import (
 )
 from .files import files_below
 from .splits import Splits
-from .wav_file import SoundPlace, read_wav, sound_place
+from .wav_file import SoundPlace, samples_of, sound_place, waveform
 
 _WAVEFORM = "waveform"
 _PLACE = "waveform__place"
@@ -89,14 +88,7 @@ def from_audio_folder(
         raise NotADirectoryError(f"There is no folder {folder}.")
     names = files_below(folder, [".wav"])
     sounds = _sounds(folder, names)
-    samples = max(sound.bytes // (2 * sound.channels) for sound in sounds)
-    if seconds is not None:
-        if not 1 <= seconds * sounds[0].rate < math.inf:
-            raise ValueError(
-                f"`seconds` must be greater than 0 and hold a sample, at {sounds[0].rate} samples "
-                f"a second. Received: seconds={seconds}."
-            )
-        samples = round(seconds * sounds[0].rate)
+    samples = samples_of(sounds, seconds)
     kinds: dict[str, Any] = dict(targets or {})
     if is_table(labels):
         frame = rows_of_files(read_file_table(str(labels)), names, str(labels))
@@ -131,7 +123,8 @@ def _sounds(folder: Path, names: list[str]) -> list[SoundPlace]:
     """Reads the headers of the files; an error names the first that differs from the others."""
     found = []
     for name in names:
-        found.append(sound_place(folder / name))
+        with (folder / name).open("rb") as file:
+            found.append(sound_place(file, str(folder / name)))
         rate, first = found[-1].rate, found[0].rate
         if rate != first:
             raise ValueError(
@@ -145,7 +138,7 @@ def _read(data: tf.data.Dataset, folder: Path, samples: int) -> tf.data.Dataset:
 
     def one(row: dict[str, tf.Tensor]) -> tf.Tensor:
         path = tf.strings.join([str(folder) + os.sep, row[_WAVEFORM]])
-        return read_wav(path, row[_PLACE], samples)
+        return waveform(tf.io.read_file(path), row[_PLACE], samples)
 
     def batch(rows: dict[str, tf.Tensor], labels: Any) -> Any:
         signature = tf.TensorSpec((samples,), tf.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from typing import Any
 
 from .frames import content_of, row_name
@@ -110,7 +111,11 @@ class Cells:
             known = (str, bool, int, float)
             odd = next((value for value in values if not isinstance(value, known)), None)
             if odd is not None or series.dtype.kind not in "OUT":
-                shown = f"dtype {series.dtype}" if odd is None else f"{type(odd).__name__} {odd!r}"
+                shown = (
+                    f"dtype {series.dtype}"
+                    if odd is None
+                    else f"{type(odd).__name__} {reprlib.repr(odd)}"
+                )
                 self._refused = self._refused or shown
                 return
         different = pd.Series(values.unique(), dtype=object)

@@ -22,7 +22,7 @@ DAYS = "_days"
 def input_kinds(
     columns: Sequence[str], cells: Callable[[str], Cells], encoding: Encoding, source: str
 ) -> dict[str, str]:
-    """Returns `{column: "number" | "category" | "date"}`.
+    """Returns `{column: "number" | "category" | "date" | "text"}`.
 
     Args:
         columns: The input columns.
@@ -35,17 +35,19 @@ def input_kinds(
     """
     check_known(encoding.categorical, columns, f"categorical column of {source}")
     check_known(encoding.dates, columns, f"date column of {source}")
+    check_known(encoding.texts, columns, f"column of texts of {source}")
     return {
         column: (
             "category" if column in encoding.categorical
             else "date" if column in encoding.dates
+            else "text" if column in encoding.texts
             else cells(column).kind(f"Column {column!r} of {source}")
         )
         for column in columns
     }  # fmt: skip
 
 
-def input_names(kinds: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
+def input_names(kinds: Mapping[str, Any], taken: Sequence[str]) -> dict[str, str]:
     """Returns `{input name: column}`; the input of a date is called `…_days`.
 
     >>> input_names({"visit": "date", "visit_days": "number"}, [])
@@ -78,7 +80,7 @@ def input_arrays(
         if column not in frame.columns:
             raise ValueError(unknown_name(column, frame.columns, f"input column of {source}"))
         series, what = frame[column], f"column {column!r} of {source}"
-        if kinds[column] == "category":
+        if kinds[column] in ("category", "text"):
             values = as_text(series)
         elif kinds[column] == "date":
             values = _days(series, what)

@@ -86,11 +86,12 @@ def from_csv(
             return StreamedTable(existing_files(files), pieces, named(files))
         return FrameTable(read_csv(files, **reading, text_columns=texts), named(files))
 
-    main = table(path, encoding.categorical)
+    as_text = [*encoding.categorical, *encoding.texts]
+    main = table(path, as_text)
     apart = {}
     if test_path is not None:
         # A column of codes is text in these rows too, even if they hold digits only.
-        apart["test"] = table(test_path, [*encoding.categorical, *main.texts()])
+        apart["test"] = table(test_path, [*as_text, *main.texts()])
     return splits_from_tables(main, apart, targets, encoding=encoding, **options)
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..names import check_known
 from .calendar import CalendarFeatures
-from .identifiers import column_names
+from .identifiers import column_names, identifiers
 from .intervals import Intervals
 from .missing import FillMissing
+from .tensor_columns import TensorColumn
 
 # An interval needs rows to learn from, and all columns share what one network can hold. Measured:
 # Adult gains up to a hundred intervals in each of 5 columns, credit default loses beyond twenty in
@@ -22,6 +23,8 @@ from .missing import FillMissing
 _ROWS_PER_INTERVAL = 50
 _ALL_INTERVALS = 512
 _AT_LEAST = 8
+# Text of which more than this share is different is no category.
+_MOSTLY_DIFFERENT = 0.9
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,12 @@ class Encoding:
     become numbers, and places on the daily, weekly and yearly round. Statistics and vocabulary
     come from the training split. No layer has variables.
 
+    Texts are not encoded: `features` has them as they are, for a `TextEncoder`.
+
     Args:
         categorical: Columns of numbers that are names of categories, such as postal codes.
         dates: Columns of text that are dates, in ISO 8601 (2024-12-31 or 2024-12-31 23:59:00).
+        texts: Columns of text in many words, such as reviews, which differs in every row.
         intervals: Intervals in which a column of numbers is divided at most; fewer where there are
             few rows or many columns.
         max_categories: Categories kept for a column, the most frequent ones; the others, and
@@ -50,11 +56,12 @@ class Encoding:
 
     categorical: Sequence[str] = ()
     dates: Sequence[str] = ()
+    texts: Sequence[str] = ()
     intervals: int = 128
     max_categories: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("categorical", "dates"):
+        for name in ("categorical", "dates", "texts"):
             object.__setattr__(self, name, column_names(getattr(self, name)))
         if self.intervals < 1 or self.max_categories < 1:
             raise ValueError(
@@ -74,25 +81,60 @@ def as_encoding(encoding: Encoding | Mapping[str, Any] | None) -> Encoding:
 
 def encode_inputs(
     x: Mapping[str, np.ndarray],
-    kinds: Mapping[str, str],
+    kinds: Mapping[str, str | TensorColumn],
     columns: Mapping[str, str],
     encoding: Encoding,
 ) -> tuple[dict[str, Any], Any]:
     """Returns `{name: keras.Input}` and the features that the preprocessing makes of them.
 
+    Numbers, categories and dates are joined to one tensor. Each text and each column of tensors
+    stays by itself: where there is one, and something else, the features are `{name: tensor}`, with
+    what is joined as "columns".
+
     Args:
         x: Training rows, `{name: [rows, 1]}`; each column is taken once and not kept.
-        kinds: `{name: "number" | "category" | "date"}`.
+        kinds: `{name: "number" | "category" | "date" | "text" | TensorColumn}`.
         columns: `{name: column}`, for messages.
         encoding: How.
 
     Raises:
         ValueError: If no column says anything, being constant or empty.
     """
-    inputs = {
-        name: keras.Input((1,), name=name, dtype="string" if kind == "category" else "float32")
+    inputs = {name: _input(name, kind) for name, kind in kinds.items()}
+    alone = {
+        name: kind.features(inputs[name], name) if isinstance(kind, TensorColumn) else inputs[name]
         for name, kind in kinds.items()
+        if isinstance(kind, TensorColumn) or kind == "text"
     }
+    joined = _joined_features(
+        inputs, x, {name: kinds[name] for name in kinds if name not in alone}, columns, encoding
+    )
+    if joined is not None:
+        place = next(iter(identifiers(["columns"], taken=alone)))
+        alone[place] = joined
+    if not alone:
+        raise ValueError(
+            "No input column says anything: each is constant or empty in the training split. "
+            f"Columns: {list(columns.values())}."
+        )
+    return inputs, alone if len(alone) > 1 else next(iter(alone.values()))
+
+
+def _input(name: str, kind: str | TensorColumn) -> Any:
+    if isinstance(kind, TensorColumn):
+        return keras.Input(kind.shape, name=name, dtype=kind.dtype)
+    dtype = "string" if kind in ("category", "text") else "float32"
+    return keras.Input((1,), name=name, dtype=dtype)
+
+
+def _joined_features(
+    inputs: Mapping[str, Any],
+    x: Mapping[str, np.ndarray],
+    kinds: Mapping[str, Any],
+    columns: Mapping[str, str],
+    encoding: Encoding,
+) -> Any:
+    """Returns numbers, categories and dates as one tensor, or None if they say nothing."""
     features = _number_features(inputs, x, kinds, encoding.intervals)
     for name, kind in kinds.items():
         if kind == "category":
@@ -101,12 +143,7 @@ def encode_inputs(
                 vocabulary=vocabulary, output_mode="one_hot", name=f"{name}__category"
             )
             features.append(lookup(inputs[name]))
-    if not features:
-        raise ValueError(
-            "No input column says anything: each is constant or empty in the training split. "
-            f"Columns: {list(columns.values())}."
-        )
-    return inputs, _join(features, "columns__features")
+    return _join(features, "columns__features") if features else None
 
 
 def _number_features(
@@ -181,13 +218,15 @@ def learn_vocabulary(values: np.ndarray, size: int, column: str) -> list[str]:
     codes, found = pd.factorize(values.reshape(-1))
     order = np.argsort(found.astype(str), kind="stable")
     texts, counts = found[order], np.bincount(codes, minlength=len(found))[order]
+    rare = len(texts) > size and len(texts) > _MOSTLY_DIFFERENT * len(values)
     if len(texts) > size:
         # Values seen once teach nothing, and as "unknown" they show what unknown ones are like.
         texts, counts = texts[counts > 1], counts[counts > 1]
-    if not len(texts):
+    if rare or not len(texts):
         warnings.warn(
-            f"Column {column!r} has another text in every row: the model cannot learn from it. "
-            "Leave it out with `ignore`, or turn it into numbers or categories.",
+            f"Column {column!r} has another text in every row, or nearly so: as a category the "
+            "model cannot learn from it. Name it in `texts` of the encoding if it is to be read "
+            "word by word, or leave it out with `ignore`.",
             stacklevel=2,
         )
     order = np.argsort(-counts, kind="stable")[:size]

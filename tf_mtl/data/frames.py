@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -121,6 +121,15 @@ def row_name(index: Any, place: int, first_row: int = 1) -> str:
     if index is not None and index.name == _FILE_AND_ROW[1]:
         place = int(index[place])
     return f"row {place + first_row}"
+
+
+def repeated_rows(index: Any, counts: Sequence[int]) -> Any:
+    """Returns an index for `row_name` in which every row comes as often as `counts` says."""
+    import pandas as pd
+
+    if index is None or _FILE_AND_ROW[1] not in index.names:
+        index = pd.RangeIndex(len(counts), name=_FILE_AND_ROW[1])
+    return index.repeat(counts)
 
 
 def check_columns(columns: Any, reference: Any, file: str, first: str) -> None:

@@ -210,6 +210,8 @@ def _label_words(value: Any, target: Target | None) -> str:
         chosen = np.flatnonzero(value == 1)
         words = [names[place] if names else str(place) for place in chosen]
         return _NONE if (value == MISSING).all() else ", ".join(words) or "none"
+    if names and _kind(target) == "tagging":
+        return " ".join(names[tag] if tag != MISSING else _NONE for tag in value.tolist())
     if value.ndim == 0 and value.dtype.kind in "iu":
         number = int(value)
         return _NONE if number == MISSING else names[number] if names else str(number)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..names import check_known
 from .arrays import PARTS
-from .frames import as_frame
+from .encoded_cells import Reading
+from .huggingface_table import HuggingFaceTable
 from .splits import Splits
-from .table import FrameTable, splits_from_tables
+from .table import splits_from_tables
 from .target_columns import target_columns
 from .targets import Target
 
@@ -24,13 +23,29 @@ def from_huggingface(
     targets: Mapping[str, Any],
     *,
     splits: Mapping[str, str] | None = None,
+    size: Sequence[int] | None = None,
+    channels: int | None = None,
+    seconds: float | None = None,
+    tokens: int | None = None,
+    check: bool = True,
     **options: Any,
 ) -> Splits:
     """Makes training, validation and test data of a data set of HuggingFace `datasets`.
 
-    Its columns are encoded as those of any table; a `ClassLabel` brings the names and the order of
-    the classes, or its numbers to a multilabel task or a regression. Columns of images, audio and
-    lists are refused as inputs: leave them out with `ignore`.
+    Columns of numbers, categories and dates are encoded as those of any table; a `ClassLabel`
+    brings the names and the order of the classes, or its numbers to a multilabel task or a
+    regression. What else is an input stays by itself in `features`, as `{name: tensor}` if there
+    are several:
+
+    * images, uint8 `[B, height, width, channels]`, scaled to 0…1 inside the model; they are decoded
+      and resized while the model trains;
+    * sounds, float32 `[B, samples]` from -1 to 1, of WAV files with PCM of 16 bit; shorter ones are
+      followed by silence, and longer ones are cut off;
+    * lists of numbers, all of one length, and arrays: `[B, n]`, `[B, …]`;
+    * lists of words, joined to texts `[B, 1]` as a `TextEncoder` takes them, and texts that the
+      `encoding` names in `texts`;
+    * lists of whole numbers that differ in length: numbers of tokens, int32 `[B, tokens]`, filled
+      up with 0.
 
     Args:
         dataset: A `datasets.Dataset`, a `datasets.DatasetDict`, or the folder of one that
@@ -38,13 +53,22 @@ def from_huggingface(
         targets: Which columns are labels of what kind; see `from_dataframe`.
         splits: `{"train": …, "valid": …, "test": …}`, names in the dictionary. By default "train",
             "validation" and "test"; parts that are not there are split off the training rows.
+        size: Height and width to which images are resized; None where all have one size.
+        channels: Of images, as for `from_image_folder`; None for 1 where all of them are grey, else
+            for 3.
+        seconds: Length of a sound; None for that of the longest in the training split.
+        tokens: Words or numbers kept of a list, and tags; None for all, and with numbers for those
+            of the longest list in the training split.
+        check: Whether every image is decoded once now, so that one that cannot be is named before
+            training. Without it `size` and `channels` are needed.
         **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `ignore` and `encoding`
             of `from_dataframe`.
 
     Raises:
         ImportError: If a folder is given and `datasets` is not installed.
-        ValueError: If it is no such data set, lacks a split, and for all that `from_dataframe`
-            refuses, naming split, column and row.
+        ValueError: If it is no such data set, lacks a split, holds what cannot be an input, an
+            image or sound that cannot be decoded or images of several sizes, and for all that
+            `from_dataframe` refuses, naming split, column and row.
 
     >>> import datasets  # doctest: +SKIP
     >>> from_huggingface(datasets.load_dataset("imdb"), {"label": "auto"})  # doctest: +SKIP
@@ -53,10 +77,17 @@ def from_huggingface(
     train = parts.pop("train")
     for one in parts.values():
         check_known(one.features, train.features, "column of another split")
-    numbers = _columns_of_numbers(targets, train)
-    tables = {part: _table(one, part, numbers) for part, one in parts.items()}
-    main = _table(train, "train", numbers)
-    return splits_from_tables(main, tables, _told(targets, train, numbers), **options)
+    reading = Reading(size, channels, seconds, tokens, check)
+    numbers = _columns_of_kinds(("multilabel", "regression"), targets, train)
+    tags = _columns_of_kinds(("tagging",), targets, train)
+
+    def table(one: Any, part: str) -> HuggingFaceTable:
+        return HuggingFaceTable(one, f"the split {part!r}", numbers, tags, reading)
+
+    apart = {part: table(one, part) for part, one in parts.items()}
+    return splits_from_tables(
+        table(train, "train"), apart, _told(targets, train, numbers), **options
+    )
 
 
 def _loaded(dataset: Any) -> Any:
@@ -114,30 +145,14 @@ def _check_no_stream(dataset: Any) -> None:
         )
 
 
-def _columns_of_numbers(targets: Mapping[str, Any], dataset: Any) -> set[str]:
-    """Returns the columns whose classes count as numbers in one task at least."""
+def _columns_of_kinds(kinds: Sequence[str], targets: Mapping[str, Any], dataset: Any) -> set[str]:
+    """Returns the columns that are labels of such a kind in one task at least."""
     found = set()
     for task in target_columns(targets, list(dataset.features)):
         kind = task.kind.kind if isinstance(task.kind, Target) else task.kind
-        if kind in ("multilabel", "regression"):
+        if kind in kinds:
             found |= set(task.columns)
     return found
-
-
-def _table(dataset: Any, part: str, numbers: Collection[str]) -> FrameTable:
-    source = f"the split {part!r}"
-    frame = as_frame(dataset, source)
-    for column, feature in dataset.features.items():
-        names = _class_names(feature)
-        if not names:
-            continue
-        # A test split without labels has -1.
-        codes = frame[column].fillna(-1).to_numpy(int)
-        if column in numbers:
-            frame[column] = np.where(codes < 0, np.nan, codes)
-        elif frame[column].notna().any():
-            frame[column] = np.array([*names, ""], object)[codes]
-    return FrameTable(frame, source)
 
 
 def _told(targets: Mapping[str, Any], dataset: Any, numbers: Collection[str]) -> dict[str, Any]:
@@ -150,7 +165,14 @@ def _told(targets: Mapping[str, Any], dataset: Any, numbers: Collection[str]) ->
     """
     told = dict(targets)
     for task in target_columns(targets, list(dataset.features)):
-        names = _class_names(dataset.features[task.columns[0]])
+        feature = dataset.features[task.columns[0]]
+        of_tokens = _class_names(getattr(feature, "feature", None))
+        names = of_tokens or _class_names(feature)
+        if of_tokens and task.kind == "auto":
+            raise ValueError(
+                f"Column {task.columns[0]!r} holds lists of classes. Say what they are: "
+                f'{{{task.task!r}: "tagging"}} for a class of each token.'
+            )
         if not names or isinstance(task.kind, Target):
             continue
         if task.positive:
@@ -164,7 +186,7 @@ def _told(targets: Mapping[str, Any], dataset: Any, numbers: Collection[str]) ->
             kind = "binary" if len(names) == 2 else "classification"
         key = next(key for key in targets if key in (task.task, task.columns[0]))
         rule = {"column": task.columns[0]} if isinstance(targets[key], Mapping) else None
-        if kind in ("binary", "classification"):
+        if kind in ("binary", "classification", "tagging"):
             in_order = None if task.columns[0] in numbers else tuple(names)
             target = Target(kind, num_classes=len(names), class_names=in_order)
             told[key] = target if rule is None else {**rule, "kind": target}

@@ -17,9 +17,13 @@ _PNG, _BMP = b"\x89P", b"BM"
 _DIRECT = {1: [_PNG], 4: [_PNG, _BMP]}
 
 
-def decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
-    """Returns an image, uint8 `[height, width, channels]`, the first frame of several."""
-    content = tf.io.read_file(path)
+def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns an image, uint8 `[height, width, channels]`, the first frame of several.
+
+    Args:
+        content: The bytes of a file.
+        channels: 1, 3 or 4; 0 for those of the file.
+    """
 
     def direct(count: int) -> tf.Tensor:
         return tf.io.decode_image(content, count, expand_animations=False)
@@ -30,10 +34,17 @@ def decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
             return tf.image.rgb_to_grayscale(image)
         return tf.concat([image, tf.fill(tf.shape(image[..., :1]), np.uint8(255))], axis=-1)
 
-    if channels == 3:
-        return direct(3)
+    if channels in (0, 3):
+        return direct(channels)
     known = tf.reduce_any(tf.strings.substr(content, 0, 2) == _DIRECT[channels])
     return tf.cond(known, lambda: direct(channels), from_colours)
+
+
+def resized(image: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Returns an image as uint8 of this shape: height, width and channels."""
+    found = tf.image.resize(image, shape[:2], antialias=True)
+    found = tf.cast(tf.clip_by_value(tf.round(found), 0, 255), tf.uint8)
+    return tf.ensure_shape(found, shape)
 
 
 def mask_of(name: tf.Tensor, path: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
@@ -46,7 +57,7 @@ def mask_of(name: tf.Tensor, path: tf.Tensor, size: tuple[int, int]) -> tf.Tenso
     """
 
     def read() -> tf.Tensor:
-        classes = tf.image.resize(decoded(path, 1), size, "nearest")[..., 0]
+        classes = tf.image.resize(decoded(tf.io.read_file(path), 1), size, "nearest")[..., 0]
         return tf.where(classes == _VOID, MISSING, tf.cast(classes, tf.int32))
 
     return tf.ensure_shape(tf.cond(name == "", lambda: tf.fill(size, MISSING), read), size)
@@ -55,7 +66,9 @@ def mask_of(name: tf.Tensor, path: tf.Tensor, size: tuple[int, int]) -> tf.Tenso
 def check_images(paths: Sequence[Path], channels: int) -> None:
     """Decodes every file once; an error names the first that cannot be."""
     # What is not returned would not be decoded.
-    found, reason = read_each(paths, lambda path: tf.reduce_max(decoded(path, channels)))
+    found, reason = read_each(
+        paths, lambda path: tf.reduce_max(decoded(tf.io.read_file(path), channels))
+    )
     _check_decoding(paths, found, reason)
 
 
@@ -64,7 +77,8 @@ def check_masks(paths: Sequence[Path], task: str, num_classes: int) -> None:
 
     def greatest(path: tf.Tensor) -> tf.Tensor:
         """Returns the greatest class, and the greatest difference between colours."""
-        colours, classes = tf.cast(decoded(path, 3), tf.int32), decoded(path, 1)
+        content = tf.io.read_file(path)
+        colours, classes = tf.cast(decoded(content, 3), tf.int32), decoded(content, 1)
         spread = tf.reduce_max(colours, axis=-1) - tf.reduce_min(colours, axis=-1)
         classes = tf.where(classes == _VOID, np.uint8(0), classes)
         return tf.stack([tf.cast(tf.reduce_max(classes), tf.int32), tf.reduce_max(spread)])

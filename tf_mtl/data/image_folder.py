@@ -19,7 +19,7 @@ from .arrays import PARTS, from_numpy
 from .file_labels import FileLabels, is_table, labels_of_names, read_file_table
 from .files import files_below
 from .frames import row_name
-from .image_files import check_images, check_masks, decoded, mask_of
+from .image_files import check_images, check_masks, decoded, mask_of, resized
 from .splits import Splits
 from .target_columns import as_text, encode_columns, target_columns
 from .targets import Target
@@ -224,10 +224,8 @@ def _read(
 
     def row(x: dict[str, tf.Tensor], y: dict[str, tf.Tensor]) -> tuple[Any, Any]:
         paths = {name: tf.strings.join([str(folder) + os.sep, path]) for name, path in x.items()}
-        image = decoded(paths[_IMAGE], shape[-1])
-        resized = tf.image.resize(image, shape[:2], antialias=True)
-        image = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+        image = decoded(tf.io.read_file(paths[_IMAGE]), shape[-1])
         labels = {task: mask_of(x[task], paths[task], shape[:2]) for task in masks}
-        return tf.ensure_shape(image, shape), {**y, **labels}
+        return resized(image, shape), {**y, **labels}
 
     return dataset.unbatch().map(row, tf.data.AUTOTUNE)

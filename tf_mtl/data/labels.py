@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..names import unknown_name
-from .frames import row_name
+from .frames import repeated_rows, row_name
 from .image_labels import encode_boxes, encode_masks
 from .targets import KINDS, Target
+from .token_labels import padded, tags_by_row
 
 MISSING = -1
 # Whole numbers with more different values than this may be counts or prices as well as classes.
@@ -41,7 +42,11 @@ class Labels:
         place = np.argwhere(wrong)[0]
         value = self.values[tuple(place)]
         shown = repr(str(value)) if isinstance(value, str) else str(value)
-        return f"{row_name(self.index, int(place[0]), self.first_row)} ({shown})"
+        return f"{self.row_at(int(place[0]))} ({shown})"
+
+    def row_at(self, place: int) -> str:
+        """Returns what people call the row at a place."""
+        return row_name(self.index, place, self.first_row)
 
 
 def known_labels(values: np.ndarray) -> np.ndarray:
@@ -70,6 +75,8 @@ def encode_labels(
     name = kind.kind if isinstance(kind, Target) else kind
     if name in ("box", "segmentation"):
         return _of_images(labels, name, target)
+    if name == "tagging":
+        return _tags(labels, target)
     labels = _plain(labels, np.nan if name == "regression" else MISSING)
     if name == "auto":
         name = _infer(labels)
@@ -90,6 +97,20 @@ def _of_images(labels: Labels, kind: str, target: Target | None) -> tuple[np.nda
         count = target.num_classes if target else None
         encoded, found = encode_masks(labels.values, source, count, labels.first_row)
     return encoded, target or found
+
+
+def _tags(labels: Labels, target: Target | None) -> tuple[np.ndarray, Target]:
+    rows = tags_by_row(labels.values, labels.source, labels.row_at)
+    lengths = [0 if row is None else len(row) for row in rows]
+    present = [row for row in rows if row is not None and len(row)]
+    flat = replace(
+        labels,
+        values=np.concatenate(present) if present else np.zeros(0, "int64"),
+        index=repeated_rows(labels.index, lengths),
+    )
+    # Whole numbers are places in the list of names, also where a table's classes would not be.
+    codes, found = _classes(_plain(flat, MISSING), "tagging", target, compact=False)
+    return padded(codes, lengths), found
 
 
 def _plain(labels: Labels, missing: float) -> Labels:

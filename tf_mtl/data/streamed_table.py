@@ -25,6 +25,7 @@ from .table import check_table
 _CELLS_IN_A_PIECE = 2**20
 _LEAST_ROWS = 256
 _PIECES_IN_THE_BUFFER = 4
+_OF_TEXT = ("category", "text")
 
 # (file, rows of a piece, columns or None for all, {column: dtype}) → frames
 ReadPieces = Callable[[Path, int, Sequence[str] | None, Mapping[str, Any]], Iterator[Any]]
@@ -98,7 +99,7 @@ class StreamedTable:
 
         self._inputs = dict(inputs)
         self._kinds = dict(kinds)
-        texts = {name: kinds[column] == "category" for name, column in inputs.items()}
+        texts = {name: kinds[column] in _OF_TEXT for name, column in inputs.items()}
         store = ColumnStore(texts, self.rows)
         kept: dict[str, Any] = {}
         columns = list(dict.fromkeys([*inputs.values(), *others]))
@@ -124,7 +125,7 @@ class StreamedTable:
         signature = (
             {
                 name: tf.TensorSpec(
-                    (None, 1), tf.string if self._kinds[column] == "category" else tf.float32
+                    (None, 1), tf.string if self._kinds[column] in _OF_TEXT else tf.float32
                 )
                 for name, column in self._inputs.items()
             },

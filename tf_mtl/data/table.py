@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,11 +15,17 @@ from .cells import Cells
 from .columns import input_arrays, input_kinds, input_names
 from .encoding import Encoding, as_encoding, encode_inputs
 from .epoch_order import EpochOrder
-from .frames import as_frame, content_of
+from .frames import as_frame, content_of, row_name
 from .identifiers import column_names
 from .partition import group_numbers
 from .splits import Splits, batches, build_splits
-from .target_columns import encode_columns, target_columns
+from .tagged_inputs import fitted_tags, input_of_tags
+from .target_columns import TargetColumns, as_labels, encode_columns, target_columns
+from .targets import Target
+from .tensor_columns import TensorColumn
+from .token_labels import tags_by_row
+
+Kind = str | TensorColumn
 
 
 class Table(Protocol):
@@ -28,7 +35,7 @@ class Table(Protocol):
     columns: list[str]
     rows: int
 
-    def kinds(self, columns: Sequence[str], encoding: Encoding) -> dict[str, str]:
+    def kinds(self, columns: Sequence[str], encoding: Encoding) -> dict[str, Any]:
         """Returns the kinds of input columns, as `input_kinds` does."""
         ...
 
@@ -37,7 +44,7 @@ class Table(Protocol):
         ...
 
     def read(
-        self, inputs: Mapping[str, str], kinds: Mapping[str, str], others: Sequence[str]
+        self, inputs: Mapping[str, str], kinds: Mapping[str, Any], others: Sequence[str]
     ) -> tuple[Mapping[str, np.ndarray], Any]:
         """Returns the inputs, as `input_arrays` does, and a frame that has the other columns."""
         ...
@@ -123,15 +130,17 @@ def from_dataframe(
     Every column that is neither a target nor ignored becomes a `keras.Input` of shape `[B, 1]`,
     float32 or string, so that the exported model takes the raw columns. Its name is the column's,
     with every character but letters, digits and underscores replaced by an underscore; that of
-    a date ends in `_days` and it takes days since 1970-01-01. Missing cells are allowed.
+    a date ends in `_days` and it takes days since 1970-01-01. Missing cells are allowed. Columns
+    that `encoding` names as texts stay texts in `features`.
 
     Args:
         frame: A `pandas.DataFrame`, `polars.DataFrame`, `pyarrow.Table` or `datasets.Dataset`.
         targets: `{column: kind}`, or with a name and a rule of one's own `{task: rule}`. Kinds are
-            "classification", "binary", "multilabel", "regression", "auto", or a `Target`; in the
-            short form the task is named as an input would be. A rule is a dictionary with the keys
-            `column` (or `columns` for a task with several units), `kind` and `positive`: the value
-            or values that count as 1, all others as 0. The columns are removed from the inputs.
+            "classification", "binary", "multilabel", "regression", "tagging" (lists of a class for
+            each token), "auto", or a `Target`; in the short form the task is named as an input
+            would be. A rule is a dictionary with the keys `column` (or `columns` for a task with
+            several units), `kind` and `positive`: the value or values that count as 1, all others
+            as 0. The columns are removed from the inputs.
         batch_size: Rows in a batch.
         seed: Split, and order of the training rows.
         fractions: Share of training, validation and test rows. With `test` only the ratio of the
@@ -219,6 +228,8 @@ def splits_from_tables(
     encoded = {task.task: encode_columns(task, frame, table.source) for task in tasks}
     found = {task: target for task, (_, target) in encoded.items()}
     labels = {task: values for task, (values, _) in encoded.items()}
+    of_inputs = {name: kinds[column] for name, column in columns.items()}
+    tagged = _inputs_of_tags(tasks, found, frame, x, of_inputs, table.source)
     grouping = None if groups is None else group_numbers(frame[groups])
     del frame, encoded  # to split takes the most memory of all, where inputs are not held
     rows = split_rows(
@@ -238,11 +249,11 @@ def splits_from_tables(
             task.task: encode_columns(task, frame, other.source, found[task.task])[0]
             for task in tasks
         }
+        seen = {name: of_inputs[name] for name in tagged.values()}
+        _inputs_of_tags(tasks, found, frame, x, seen, other.source)
         tables[part], whole[part], rows[part] = other, (x, labels), np.arange(other.rows)
     parts = {part: (take(x, rows[part]), take(y, rows[part])) for part, (x, y) in whole.items()}
-    network = encode_inputs(
-        parts["train"][0], {n: kinds[column] for n, column in columns.items()}, columns, encoding
-    )
+    network = encode_inputs(parts["train"][0], of_inputs, columns, encoding)
     return build_splits(
         parts,
         found,
@@ -251,10 +262,30 @@ def splits_from_tables(
         seed=seed,
         network=network,
         columns=columns,
-        batched=lambda part, order: tables[part].batches(
-            parts[part], rows[part], batch_size, order
+        batched=lambda part, order: fitted_tags(
+            tables[part].batches(parts[part], rows[part], batch_size, order), tagged, of_inputs
         ),
     )
+
+
+def _inputs_of_tags(
+    tasks: Sequence[TargetColumns],
+    targets: Mapping[str, Target],
+    frame: Any,
+    x: Mapping[str, np.ndarray],
+    kinds: Mapping[str, Kind],
+    source: str,
+) -> dict[str, str]:
+    """Returns `{task: input}`: of which input's tokens the labels of a task are the tags."""
+    found = {}
+    for task in tasks:
+        if targets[task.task].kind == "tagging":
+            series = frame[task.columns[0]]
+            what = f"Column {task.columns[0]!r} of {source}"
+            row = partial(row_name, series.index)
+            tags = tags_by_row(as_labels(series, "tagging"), what, row)
+            found[task.task] = input_of_tags(tags, x, kinds, what, row)
+    return found
 
 
 def _check_same_columns(needed: Sequence[str], table: Table) -> None:

@@ -198,10 +198,12 @@ def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
 
     pandas turns whole numbers into floats where cells are missing, and bools into objects; this is
     undone for classes, with -1 for the missing ones. Lists of numbers, all of one length, become
-    `[rows, units]`.
+    `[rows, units]`; lists of tags stay lists.
     """
     import pandas as pd
 
+    if kind == "tagging":
+        return series.to_numpy(dtype=object)
     if _holds_lists(series) and kind in ("multilabel", "regression", "box", "auto"):
         return _stacked(series, np.nan if kind in ("regression", "box") else MISSING)
     content = content_of(series)

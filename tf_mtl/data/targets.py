@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..names import check_known
 
-KINDS = ("classification", "binary", "multilabel", "regression", "box", "segmentation")
+KINDS = ("classification", "binary", "multilabel", "regression", "box", "segmentation", "tagging")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Target:
     * `"multilabel"`: int32 `[B, units]`, 0 or 1;
     * `"regression"`: float32 `[B]` or `[B, units]`, in the units of the data;
     * `"box"`: float32 `[B, 4]`, x1, y1, x2, y2 from 0 to 1;
-    * `"segmentation"`: int32 `[B, height, width]`, a class for each pixel.
+    * `"segmentation"`: int32 `[B, height, width]`, a class for each pixel;
+    * `"tagging"`: int32 `[B, tokens]`, a class for each token, -1 behind the last one.
 
     A missing label is -1 where the labels are classes and NaN where they are numbers.
 
@@ -54,7 +55,8 @@ class Target:
                 object.__setattr__(self, name, tuple(value))
         if self.num_classes is None and self.kind == "binary":
             object.__setattr__(self, "num_classes", 2)
-        with_names = self.kind in ("classification", "segmentation") and self.class_names
+        by_names = ("classification", "segmentation", "tagging")
+        with_names = self.kind in by_names and self.class_names
         if self.num_classes is None and with_names:
             object.__setattr__(self, "num_classes", len(self.class_names or ()))
         self._check_sizes()
@@ -65,8 +67,9 @@ class Target:
                 f"A binary target has 2 classes, not num_classes={self.num_classes}. "
                 "Use kind='classification' for more."
             )
-        if self.kind == "classification" and self.num_classes is not None and self.num_classes < 2:
-            raise ValueError(f"A classification needs 2 classes, not {self.num_classes}.")
+        exclusive = self.kind in ("classification", "tagging")
+        if exclusive and self.num_classes is not None and self.num_classes < 2:
+            raise ValueError(f"A {self.kind} needs 2 classes, not {self.num_classes}.")
         if self.units < 1:
             raise ValueError(f"`units` must be at least 1, not {self.units}.")
         wanted = self.units if self.kind == "multilabel" else self.num_classes

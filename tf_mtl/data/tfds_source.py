@@ -30,7 +30,7 @@ def from_tfds(
     tasks: Mapping[str, str | Callable[[Any], Any]],
     targets: Kinds | None = None,
     *,
-    inputs: Sequence[str] = (),
+    inputs: Sequence[str] | Mapping[str, str | Callable[[Any], Any]] = (),
     data_dir: str | None = None,
     splits: Mapping[str, str] | None = None,
     batch_size: int = 64,
@@ -39,14 +39,17 @@ def from_tfds(
     """Makes training, validation and test data of a TensorFlow Datasets data set.
 
     Images stay 0 to 255 in the data and are scaled to 0…1 inside the model. If all inputs are
-    single numbers or texts, they are encoded as the columns of a table are.
+    single numbers or texts, they are encoded as the columns of a table are. Rows are read while the
+    model trains, and once before for the labels; TFDS itself keeps small data sets in memory.
 
     Args:
         name: Name such as "mnist" or "glue/cola:2.0.0", or a `tfds.core.DatasetBuilder`.
         tasks: `{task: feature}`, or a function from one example to its label.
         targets: `{task: kind or Target}` for labels whose kind the data set does not tell.
-        inputs: Features to use; if empty, all that are not labels. A single one is passed to the
-            model as a tensor, several as `{name: tensor}`.
+        inputs: Features to use; if empty, all that are not labels. Or `{name: feature}`, in which a
+            feature may also be a function from one example to the input, which the model takes as
+            it is: `{"image": lambda row: tf.image.resize(row["image"], (64, 64)) / 255}`. A single
+            input is passed to the model as a tensor, several as `{name: tensor}`.
         data_dir: Folder of prepared data; None means the folder that TFDS uses.
         splits: `{"train": …, "valid": …, "test": …}` in the language of TFDS, such as
             "train[:90%]". By default the data set's own splits; a tenth of the training rows each
@@ -74,11 +77,12 @@ def from_tfds(
     features = _features(builder)
     used = [feature for feature in tasks.values() if isinstance(feature, str)]
     check_known(used, features, f"feature of {builder.name}")
-    check_known(inputs, features, f"feature of {builder.name}")
-    chosen = list(inputs) or [feature for feature in features if feature not in used]
+    chosen = _chosen(inputs, [feature for feature in features if feature not in used])
+    read = [feature for feature in chosen.values() if isinstance(feature, str)]
+    check_known(read, features, f"feature of {builder.name}")
     if not chosen:
         raise ValueError(f"{builder.name} has no feature left as input: {list(features)}.")
-    names = identifiers(chosen, taken=list(tasks))
+    names = {name: chosen[key] for name, key in identifiers(chosen, taken=list(tasks)).items()}
     texts = split_names(builder, splits)
 
     rows = {
@@ -118,6 +122,13 @@ def from_tfds(
     )
 
 
+def _chosen(inputs: Any, rest: Sequence[str]) -> dict[str, str | Callable[[Any], Any]]:
+    """Returns `{input: feature or function}`; `rest` are the features that are no labels."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs)
+    return {feature: feature for feature in list(inputs) or rest}
+
+
 def _features(builder: Any) -> dict[str, Any]:
     features = builder.info.features
     if not hasattr(features, "items"):
@@ -126,27 +137,33 @@ def _features(builder: Any) -> dict[str, Any]:
 
 
 def _rows(
-    builder: Any, split: str, names: Mapping[str, str], tasks: Mapping[str, Any]
+    builder: Any, split: str, names: Mapping[str, Any], tasks: Mapping[str, Any]
 ) -> tf.data.Dataset:
-    """Returns one split as rows of (x, {task: raw label}), cached."""
+    """Returns one split as rows of (x, {task: raw label})."""
     single = len(names) == 1
 
+    def of_row(example: Any, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: example[feature] if isinstance(feature, str) else feature(example)
+            for name, feature in chosen.items()
+        }
+
     def divide(example: Any) -> Any:
-        x = {name: example[feature] for name, feature in names.items()}
         x = {name: value[tf.newaxis] if value.shape.rank == 0 else value
-             for name, value in x.items()}  # fmt: skip
-        y = {task: example[feature] if isinstance(feature, str) else feature(example)
-             for task, feature in tasks.items()}  # fmt: skip
-        return (next(iter(x.values())) if single else x), y
+             for name, value in of_row(example, names).items()}  # fmt: skip
+        return (next(iter(x.values())) if single else x), of_row(example, tasks)
 
     rows = builder.as_dataset(split=split, shuffle_files=False)
-    given = {feature: rows.element_spec[feature] for feature in names.values()}
-    advice = "Name others in `inputs`, or resize images: write them with `tf_mtl.data.to_tfrecord`"
+    given = rows.map(lambda example: of_row(example, names)).element_spec
+    advice = (
+        "Name others in `inputs`, or give a function from the row to an input of one shape: "
+        "inputs={'image': lambda row: tf.image.resize(row['image'], (64, 64)) / 255}"
+    )
     _check_shapes(given, f"input of {builder.name}", advice)
     divided = rows.map(divide, tf.data.AUTOTUNE, deterministic=True)
     advice = "Give a function from the row to labels of one shape, such as lambda row: row['part']"
     _check_shapes(divided.element_spec[1], f"task of {builder.name}", advice)
-    return divided.cache()
+    return divided
 
 
 def _check_shapes(specs: Mapping[str, Any], what: str, advice: str) -> None:
@@ -195,7 +212,7 @@ def _encoded(y: Mapping[str, tf.Tensor], targets: Mapping[str, Target]) -> dict[
 
 
 def _network(
-    train: tf.data.Dataset, names: Mapping[str, str], features: Mapping[str, Any]
+    train: tf.data.Dataset, names: Mapping[str, Any], features: Mapping[str, Any]
 ) -> tuple[Any, Any]:
     specs = train.element_spec[0]
     if len(names) == 1:
@@ -209,14 +226,14 @@ def _network(
         }
         x = {name: _text(v) if kinds[name] == "category" else v.astype("float32")
              for name, v in x.items()}  # fmt: skip
-        return encode_inputs(x, kinds, names, Encoding())
+        return encode_inputs(x, kinds, {name: name for name in names}, Encoding())
     inputs = {
         name: keras.Input(tuple(spec.shape), name=name, dtype=spec.dtype.name)
         for name, spec in specs.items()
     }
     scaled = {
         name: keras.layers.Rescaling(1 / 255, name=f"{name}__scaled")(tensor)
-        if _is_image(features[names[name]]) and tensor.dtype == "uint8"
+        if _is_image(names[name], features) and tensor.dtype == "uint8"
         else tensor
         for name, tensor in inputs.items()
     }
@@ -225,10 +242,10 @@ def _network(
     return next(iter(inputs.values())), next(iter(scaled.values()))
 
 
-def _is_image(feature: Any) -> bool:
+def _is_image(feature: str | Callable[[Any], Any], features: Mapping[str, Any]) -> bool:
     import tensorflow_datasets as tfds
 
-    return isinstance(feature, tfds.features.Image)
+    return isinstance(feature, str) and isinstance(features[feature], tfds.features.Image)
 
 
 def _text(values: np.ndarray) -> np.ndarray:

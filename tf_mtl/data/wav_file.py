@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import os
 import struct
 import wave
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -30,28 +33,31 @@ class SoundPlace(NamedTuple):
     rate: int
 
 
-def sound_place(path: Path) -> SoundPlace:
+def sound_place(file: BinaryIO, what: str) -> SoundPlace:
     """Reads a header as far as it tells where the samples lie.
 
     TensorFlow's decoder and Python's `wave` stumble each over some of the headers in use, and a
     file that is cut off is not noticed before it is decoded.
 
+    Args:
+        file: The file, opened at its beginning.
+        what: Its name, for errors.
+
     Raises:
         ValueError: If the file is not PCM of 16 bit, is damaged or cut off, or holds no sound.
     """
     form, start, declared, there = b"", 0, 0, -1
-    with path.open("rb") as file:
-        head = file.read(12)
-        is_wave = head[:4] == b"RIFF" and head[8:] == b"WAVE"
-        while is_wave and len(head := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", head)
-            if name == b"data":
-                start, declared = file.tell(), length
-                there = path.stat().st_size - start
-                break
-            content = file.read(length + length % 2)
-            if name == b"fmt ":
-                form = content
+    head = file.read(12)
+    is_wave = head[:4] == b"RIFF" and head[8:] == b"WAVE"
+    while is_wave and len(head := file.read(8)) == 8:
+        name, length = struct.unpack("<4sI", head)
+        if name == b"data":
+            start, declared = file.tell(), length
+            there = file.seek(0, os.SEEK_END) - start
+            break
+        content = file.read(length + length % 2)
+        if name == b"fmt ":
+            form = content
     code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", form[:16].ljust(16, b"\0"))
     if code == _EXTENSIBLE:
         code = int.from_bytes(form[24:26], "little")
@@ -59,7 +65,10 @@ def sound_place(path: Path) -> SoundPlace:
         declared = there
     problem = None
     if not is_wave:
-        problem = "cannot be read as WAV: it does not begin as one. Remove or replace it"
+        problem = (
+            "cannot be read as WAV: it does not begin as one. Convert other formats, such as MP3 "
+            "and FLAC, to WAV with PCM of 16 bit"
+        )
     elif there < 0 or not channels or not rate:
         problem = "cannot be read as WAV: its header is cut off or damaged. Remove or replace it"
     elif code != 1:
@@ -71,24 +80,47 @@ def sound_place(path: Path) -> SoundPlace:
     elif declared < 2 * channels:
         problem = "holds no sound. Remove it"
     if problem:
-        raise ValueError(f"{path} {problem}.")
+        raise ValueError(f"{what} {problem}.")
     return SoundPlace(start, declared - declared % (2 * channels), channels, rate)
 
 
-def read_wav(path: tf.Tensor, place: tf.Tensor, samples: int) -> tf.Tensor:
+def samples_of(sounds: Sequence[SoundPlace], seconds: float | None) -> int:
+    """Returns the length that all waveforms get.
+
+    Args:
+        sounds: Those of one sampling rate.
+        seconds: The length; None for that of the longest.
+
+    Raises:
+        ValueError: If it holds no sample.
+
+    >>> samples_of([SoundPlace(44, 1600, 1, 8000), SoundPlace(44, 1600, 2, 8000)], None)
+    800
+    """
+    if seconds is None:
+        return max(sound.bytes // (2 * sound.channels) for sound in sounds)
+    rate = sounds[0].rate
+    if not 1 <= seconds * rate < math.inf:
+        raise ValueError(
+            f"`seconds` must be greater than 0 and hold a sample, at {rate} samples a second. "
+            f"Received: seconds={seconds}."
+        )
+    return round(seconds * rate)
+
+
+def waveform(content: tf.Tensor, place: tf.Tensor, samples: int) -> tf.Tensor:
     """Returns a waveform in the graph: float32 `[samples]` from -1 to 1, the mean of the channels.
 
     Args:
-        path: Scalar string.
+        content: The bytes of a file, a scalar string.
         place: `[3]`: the first three fields of the file's `SoundPlace`.
         samples: Length; a shorter waveform is followed by silence, a longer one is cut off.
     """
     start, count, channels = tf.unstack(place)
-    content = tf.io.read_file(path)
     sound = tf.strings.substr(content, start, tf.minimum(count, 2 * channels * samples))
     values = tf.reshape(tf.io.decode_raw(sound, tf.int16), (-1, channels))
-    waveform = tf.reduce_mean(tf.cast(values, tf.float32), axis=-1) / 32768
-    return tf.pad(waveform, [[0, samples - tf.size(waveform)]])
+    found = tf.reduce_mean(tf.cast(values, tf.float32), axis=-1) / 32768
+    return tf.pad(found, [[0, samples - tf.size(found)]])
 
 
 def write_wav(path: str | Path, waveform: Any, sampling_rate: int) -> None:

@@ -24,6 +24,7 @@ _HEADS = {
     "regression": "Regression",
     "box": "BoundingBox",
     "segmentation": "Segmentation",
+    "tagging": "TokenTagging",
 }
 
 
@@ -67,11 +68,21 @@ def resolved_trunk(config: RunConfig, splits: Splits) -> Any:
     about the image as a whole.
 
     Arguments without a type are those of the automatic trunk.
+
+    Raises:
+        InputError: If "auto" would have to read texts.
     """
     spec = config.trunk
     if spec != "auto" and (isinstance(spec, str) or "type" in spec):
         return spec
     features = splits.features
+    texts = [one.name for one in keras.tree.flatten(features) if one.dtype == "string"]
+    if texts:
+        raise InputError(
+            f"trunk: auto reads numbers and images, and no texts such as {texts[0]!r}. Build the "
+            "model in Python, with trunks.TextEncoder.for_texts, or leave the column out of "
+            "`texts` of the encoding."
+        )
     default: dict[str, Any] = {"type": "MLP", "units": [128, 64], "dropout": 0.1}
     if isinstance(features, keras.KerasTensor) and len(features.shape) == 4:
         default = {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}

@@ -177,7 +177,7 @@ def read_table(
         text_columns: Columns of a CSV file to keep as text, besides those that the run says are
             categorical.
     """
-    categorical = as_encoding(config.encoding).categorical
+    encoding = as_encoding(config.encoding)
     path = path or config.source
     with bad_data(path):
         if source_kind(path) == "parquet":
@@ -187,7 +187,7 @@ def read_table(
             separator=config.separator or ",",
             names=config.names,
             missing_values=config.missing_values or (),
-            text_columns=[*categorical, *text_columns],
+            text_columns=[*encoding.categorical, *encoding.texts, *text_columns],
             chunk_rows=chunk_rows,
         )
 
