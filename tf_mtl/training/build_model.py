@@ -56,8 +56,7 @@ def build_model(
         check_known(features, list(heads), "task in the trunk's features:")
         check_known(heads, list(features), "task without features of the trunk:")
     else:
-        check_tensor(features, "trunk")
-        features = dict.fromkeys(heads, features)
+        features = dict.fromkeys(heads, check_tensor(features, "trunk"))
     sources = _sources(inputs)
     by_name = {tensor.name: tensor for tensor in keras.tree.flatten(sources)}
     outputs: dict[str, Any] = {}
