@@ -83,6 +83,26 @@ def test_trunks_that_are_none_are_refused(make, message):
         build_model(keras.Input((4,)), make(), tasks)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: [4], lambda: trunks.TaskTransformer(4, num_heads=1), lambda: trunks.SoftSharing([4])],
+)
+def test_text_is_to_be_encoded_first(make):
+    inputs = keras.Input((1,), dtype="string", name="job")
+    with pytest.raises(ValueError, match="received the text 'job'"):
+        build_model(inputs, make(), {"a": heads.Regression()})
+
+
+@pytest.mark.parametrize("task", ["image", "mlp_dense_0"])
+def test_a_task_named_as_an_input_or_layer_is_refused(task):
+    with pytest.raises(ValueError, match=f"head of task '{task}'.*Rename the task"):
+        build_model(
+            keras.Input((4,), name="image"),
+            trunks.MLP([4]),
+            {"sum": heads.Regression(), task: heads.Reconstruction((4,))},
+        )
+
+
 def two_outputs():
     inputs = keras.Input((4,))
     return keras.Model(inputs, {name: keras.layers.Dense(2)(inputs) for name in ("p", "q")})
