@@ -120,6 +120,31 @@ def run_graph(function: keras.Function, inputs: list[Any], training: Any) -> Any
     )
 
 
+def run_unnested(model: keras.Model, inputs: list[Any], training: Any = None) -> list[Any]:
+    """Returns the outputs of a functional model, with layers in place of models within it.
+
+    Args:
+        model: Functional or sequential model.
+        inputs: Keras tensors in place of `model.inputs`.
+        training: What the model within another was called with.
+
+    >>> inside = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="y")])
+    >>> outside = keras.Sequential([keras.Input((2,)), inside])
+    >>> node_of(run_unnested(outside, [keras.Input((2,))])[0]).operation.name
+    'y'
+    """
+
+    def called(operation: Any) -> Any:
+        if getattr(type(operation), "call", None) in (Functional.call, keras.Sequential.call):
+            return lambda given, training=training, mask=None: run_unnested(
+                operation, keras.tree.flatten(given), training
+            )
+        return functional.operation_fn(operation, training=training)
+
+    graph = keras.Function(model.inputs, model.outputs)
+    return list(graph._run_through_graph(inputs, called))
+
+
 def infers_shapes() -> bool:
     """Tells whether Keras only infers shapes now; variables then take no values."""
     return bool(in_stateless_scope())

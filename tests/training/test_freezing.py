@@ -105,6 +105,32 @@ def test_layers_to_be_trained_that_are_not_there():
         trunks.set_trainable(network(), "midle")
 
 
+def model_of_copies():
+    """Returns a model with two experts that are copies of one network."""
+    inputs = keras.Input((4,))
+    low = keras.layers.Dense(3, name="low")(inputs)
+    expert = keras.Model(inputs, keras.layers.Dense(2, name="high")(low))
+    return build_model(
+        keras.Input((4,)), trunks.MMoE(expert, num_experts=2), {"a": heads.Regression()}
+    )
+
+
+def test_a_name_of_several_layers_is_not_clear():
+    model = model_of_copies()
+    with pytest.raises(ValueError, match="2 layers called 'high'"):
+        trunks.set_trainable(model, "high")
+    trunks.set_trainable(model.get_layer("expert_0"), "high")
+    frozen = [each.path for each in model.variables if not each.trainable]
+    assert len(frozen) == 2
+
+
+def test_a_factor_is_for_all_layers_of_the_name():
+    model = model_of_copies()
+    optimizer = layerwise_optimizer("sgd", model, {"high": 0.0, "expert_1": 0.5})
+    assert [(factor, len(numbers)) for factor, numbers in optimizer.groups] == [(0.0, 4), (0.5, 2)]
+    assert layer_decay(model, 0.5) == {"gate_a": 0.125, "low": 0.25, "high": 0.5, "a": 1.0}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -244,3 +244,13 @@ def test_warm_start_within_models(tmp_path):
     single.save_weights(tmp_path / "single.weights.h5")
     with pytest.raises(ValueError, match="another kind of file"):
         warm_start(single, tmp_path / "single.weights.h5")
+
+
+def test_warm_start_of_experts_that_are_copies():
+    inputs = keras.Input((4,))
+    expert = keras.Model(inputs, keras.layers.Dense(3, name="inside")(inputs))
+    first, second = (trained("ab", trunks.MMoE(expert, num_experts=2)) for _ in range(2))
+    report = warm_start(second, first)
+    assert {"expert_0/inside", "expert_1/inside", "gate_a", "a"} <= set(report.copied)
+    assert not report.missing
+    assert equal(predictions(first), predictions(second), "ab")

@@ -62,6 +62,11 @@ def test_a_model_has_its_shape_and_weights_already(arguments):
         trunks.backbone(small(), **arguments)
 
 
+def test_a_class_is_given_by_name():
+    with pytest.raises(TypeError, match="the name of a class of"):
+        trunks.backbone(keras.applications.MobileNetV2, (32, 32, 3), weights=None)
+
+
 def test_what_a_name_needs():
     with pytest.raises(ValueError, match="needs `input_shape`"):
         trunks.backbone("MobileNetV2", weights=None)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tf_mtl import build_model, heads, trunks
+from tf_mtl.training import remove_head
 from tf_mtl.training.sharing import variables_by_task
 from tf_mtl.trunks.aitm import InformationTransfer
 from tf_mtl.trunks.ltb import ParentChoice
@@ -139,6 +140,20 @@ def test_in_inference_ltb_is_the_tree_that_it_learnt(x):
     expected = model.predict(x, verbose=0)
     for task, values in branched.predict(x, verbose=0).items():
         np.testing.assert_allclose(values, expected[task], rtol=1e-5, atol=1e-6)
+
+
+def test_the_tree_without_a_task_that_was_removed(tmp_path):
+    """The column of the task is still there, and the others may go through its blocks."""
+    model = model_of(trunks.LTB([5, 5, 4]))
+    choices_of(model, {"a_parent_2": [0, 0, 1], "b_parent_2": [0, 0, 1], "a_parent_1": [0, 1, 0]})
+    reduced = remove_head(model, "c")
+    tree = [[["a", "b"]], [["a", "b"]], [["a"], ["b"]]]
+    assert trunks.learnt_tree(reduced, reduced.tasks) == tree
+    reduced.save(tmp_path / "reduced.keras")
+    loaded = keras.models.load_model(tmp_path / "reduced.keras")
+    assert trunks.learnt_tree(loaded, loaded.tasks) == tree
+    choices_of(loaded, {"b_parent_2": [9, 0, 0]})
+    assert trunks.learnt_tree(loaded, loaded.tasks) == [[["a"], ["b"]]] * 3
 
 
 def test_choices_follow_the_logits_and_cool_down():

@@ -172,6 +172,18 @@ def function(inputs):
     return keras.layers.Dense(4, name="mine")(inputs)
 
 
+class Normalized(keras.layers.Layer):
+    """A layer with layers inside."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(4)
+        self.normalization = keras.layers.BatchNormalization()
+
+    def call(self, inputs, training=False):
+        return self.normalization(self.dense(inputs), training=training)
+
+
 class TestExperts:
     @pytest.mark.parametrize(
         "make",
@@ -208,6 +220,24 @@ class TestExperts:
 
         with pytest.raises(ValueError, match="Two experts share a layer"):
             features_of(trunks.MMoE(shared))
+
+    @pytest.mark.parametrize("part", ["all", "normalization"])
+    @pytest.mark.parametrize("built", [True, False])
+    def test_what_is_frozen_in_a_layer_is_frozen_in_its_copies(self, x, part, built):
+        """The configuration of a layer says nothing of those within it."""
+        layer = Normalized()
+        if built:
+            layer(x)
+        (layer if part == "all" else layer.normalization).trainable = False
+        model = build_model(keras.Input((5,)), trunks.MMoE(layer, 2), {"a": heads.Regression()})
+        model.compile("sgd")
+        before = model.get_layer("expert_1").normalization.get_weights()
+        model.train_on_batch(x + 3, {"a": x[:, :1]})
+        copy = model.get_layer("expert_1")
+        assert [each.trainable for each in (copy, copy.dense, copy.normalization)] == (
+            [False] * 3 if part == "all" else [True, True, False]
+        )
+        assert all(map(np.array_equal, copy.normalization.get_weights(), before))
 
     def test_several_outputs_are_refused(self):
         with pytest.raises(ValueError, match="one tensor"):

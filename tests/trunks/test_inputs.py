@@ -48,6 +48,23 @@ def test_sum_and_gates_are_their_formulas():
     np.testing.assert_allclose(model(x), total, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("positions", [(5,), (3, 4)], ids=["sequences", "maps"])
+def test_gates_are_those_of_each_position(positions):
+    """As many positions as there are, each is fused as a vector would be."""
+    random = np.random.default_rng(0)
+    x = {"u": random.normal(size=(2, *positions, 3)), "v": random.normal(size=(2, *positions, 2))}
+    inputs = inputs_of(u=(*positions, 3), v=(*positions, 2))
+    encoders = {"u": keras.layers.Dense(4), "v": keras.layers.Dense(6)}
+    model = keras.Model(inputs, trunks.MultiInput(encoders, "gated", 5)(inputs))
+    assert model.output_shape == (None, *positions, 5)
+    rows = inputs_of(u=(3,), v=(2,))
+    of_rows = keras.Model(rows, trunks.MultiInput(encoders, "gated", 5)(rows))
+    of_rows.set_weights(model.get_weights())
+    flat = {name: values.reshape(-1, values.shape[-1]) for name, values in x.items()}
+    found = np.asarray(model(x)).reshape(-1, 5)
+    np.testing.assert_allclose(found, of_rows(flat), rtol=1e-4, atol=1e-5)
+
+
 def test_attention_takes_sequences_too():
     inputs = inputs_of(words=(6, 3), row=(2,))
     body = trunks.MultiInput({"words": keras.layers.Dense(5), "row": [4]}, "attention", 8)

@@ -141,6 +141,80 @@ def test_mtan_follows_the_size_of_any_blocks(size):
     assert features["a"].shape == (None, 6)
 
 
+SEQUENCES = [
+    keras.layers.Conv1D(3, 3, strides=2, padding="same"),
+    keras.layers.Conv1D(4, 3),
+    keras.layers.MaxPooling1D(),
+]
+FILMS = [
+    keras.layers.Conv3D(3, 3, padding="same"),
+    keras.layers.Conv3D(4, 3, strides=2, padding="same"),
+]
+
+
+@pytest.mark.parametrize("ending", [[], [keras.layers.Flatten(), 5]], ids=["features", "vectors"])
+@pytest.mark.parametrize(
+    ("trunk", "blocks", "shape", "size"),
+    [
+        (trunks.MTAN, SEQUENCES, (16, 2), (3, 4)),
+        (trunks.MTAN, FILMS, (4, 6, 6, 1), (2, 3, 3, 4)),
+        (lambda body: trunks.NDDR(body, shortcut=True), SEQUENCES, (16, 2), (3, 4)),
+    ],
+    ids=["mtan-sequences", "mtan-films", "nddr-sequences"],
+)
+def test_blocks_may_shorten_sequences_and_films(trunk, blocks, shape, size, ending):
+    x = np.random.default_rng(0).normal(size=(4, *shape)).astype("float32")
+    inputs = keras.Input(shape)
+    features = trunk([*blocks, *ending])(inputs, ["a", "b"])
+    assert features["a"].shape == features["b"].shape == (None, *((5,) if ending else size))
+    assert np.isfinite(keras.Model(inputs, features)(x, training=True)["b"]).all()
+
+
+@pytest.mark.parametrize(
+    ("blocks", "shape", "message"),
+    [
+        ([4, keras.layers.Reshape((2, 2))], (3,), "go from maps or sequences to"),
+        ([keras.layers.Conv3D(2, 1), keras.layers.Conv3D(2, 2)], (4, 4, 4, 1), "padding='same'"),
+    ],
+)
+def test_sizes_that_cannot_be_brought_together(blocks, shape, message):
+    with pytest.raises(ValueError, match=message):
+        trunks.NDDR(blocks, shortcut=True)(keras.Input(shape), ["a"])
+
+
+def test_the_network_within_a_backbone_is_cut():
+    pixels = keras.Input((6, 6, 3))
+    inner = keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            keras.layers.Conv2D(2, 3, name="low"),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Conv2D(4, 3, name="high"),
+        ],
+        name="inner",
+    )
+    scaled = keras.layers.Rescaling(1 / 255, name="scaling")(pixels)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(inner(scaled, training=False))
+    model = keras.Model(pixels, pooled, name="net")
+    first, second = trunks.cut(model, "norm")
+    assert [layer.name for layer in second.layers[1:]] == ["high", "pooled"]
+    assert second.get_layer("high") is inner.get_layer("high")
+    x = np.random.default_rng(0).uniform(0, 255, (4, 6, 6, 3)).astype("float32")
+    # Called with training=False, and so it stays.
+    found = second(first(x, training=True), training=True)
+    np.testing.assert_array_equal(found, model(x, training=True))
+    features = trunks.CrossStitch([first, second])(keras.Input((6, 6, 3)), ["a", "b"])
+    assert features["b"].shape == (None, 4)
+
+
+def test_a_layer_used_before_is_cut_where_this_model_uses_it():
+    layer = keras.layers.Dense(3, name="low")
+    layer(keras.Input((4,)))
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="high")(layer(inputs)))
+    assert [block.output_shape for block in trunks.cut(model, ["low"])] == [(None, 3), (None, 2)]
+
+
 def test_blocks_of_a_network_keep_its_weights_and_mix_between():
     network = keras.applications.MobileNetV2(
         include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg", alpha=0.35
@@ -227,6 +301,9 @@ def test_a_function_that_repeats_its_layer_is_refused(trunk):
             "fixed size",
         ),
         (lambda: trunks.cut(skipping(), at=["b"]), "cannot be cut at"),
+        (lambda: trunks.cut(keras.Sequential([keras.layers.Dense(3)]), at=["b"]), "Build it"),
+        (lambda: trunks.cut([8, 4], at=["b"]), "Expected a functional Keras model"),
+        (lambda: trunks.cut(two_inputs(), at=["c"]), "of one input and one output"),
         (lambda: trunks.cut(skipping(), at=["bb"]), "Did you mean 'b'"),
     ],
 )
@@ -244,3 +321,8 @@ def skipping():
     first = keras.layers.Dense(4, name="a")(inputs)
     second = keras.layers.Dense(4, name="b")(first)
     return keras.Model(inputs, keras.layers.Add(name="c")([first, second]))
+
+
+def two_inputs():
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    return keras.Model(inputs, keras.layers.Add(name="c")(inputs))

@@ -54,10 +54,27 @@ def test_any_layer_model_or_callable_is_a_trunk():
     [
         (lambda: [8, "4"], "A body is"),
         (lambda: trunks.HardSharing("cnn"), "A body is"),
-        (lambda: lambda inputs: [inputs, inputs], "the trunk to return one tensor"),
-        (lambda: trunks.SoftSharing(two_outputs()), "the body to return one tensor"),
-        (lambda: trunks.CrossStitch(two_outputs()), "the block to return one tensor"),
-        (lambda: trunks.MMoE(two_outputs()), "the expert to return one tensor"),
+        (lambda: trunks.MMoE, r"the class MMoE. Make one: MMoE\(\.\.\.\)"),
+        (lambda: trunks.MMoE(keras.layers.Dense), "the class Dense. Make one"),
+        (lambda: trunks.HardSharing(trunks.MLP), "the class MLP. Make one"),
+        (lambda: trunks.CrossStitch([trunks.MLP]), "the class MLP. Make one"),
+        (lambda: trunks.MMoE(trunks.CGC([4])), "CGC, a trunk"),
+        (lambda: trunks.HardSharing(trunks.MMoE([4])), "MMoE, a trunk"),
+        (lambda: trunks.MMoE(lambda inputs: None), "one tensor of features from 'expert_0'"),
+        (lambda: lambda inputs: [inputs, inputs], "one tensor of features from 'trunk'"),
+        (lambda: trunks.HardSharing(two_outputs(), towers=[3]), "task without features"),
+        (
+            lambda: trunks.HardSharing(lambda x: (x, x), towers=[3]),
+            "one tensor of features from 'trunk'",
+        ),
+        (lambda: trunks.SoftSharing(two_outputs()), "one tensor of features from 'a_trunk'"),
+        (lambda: trunks.CrossStitch(two_outputs()), "one tensor of features from 'a_block_0'"),
+        (lambda: trunks.MTAN(two_outputs()), "one tensor of features from 'shared_block_0'"),
+        (lambda: trunks.MMoE(two_outputs()), "one tensor of features from 'expert_0'"),
+        (lambda: trunks.MMoE([4], gate=two_outputs()), "from 'gate_features'"),
+        (lambda: trunks.AITM(two_outputs()), "one tensor of features from 'shared'"),
+        (lambda: trunks.DBMTL(two_outputs(), {}), "one tensor of features from 'shared'"),
+        (lambda: trunks.TaskAttention(two_outputs()), "one tensor of features from 'shared'"),
     ],
 )
 def test_trunks_that_are_none_are_refused(make, message):
@@ -66,9 +83,62 @@ def test_trunks_that_are_none_are_refused(make, message):
         build_model(keras.Input((4,)), make(), tasks)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: [4], lambda: trunks.TaskTransformer(4, num_heads=1), lambda: trunks.SoftSharing([4])],
+)
+def test_text_is_to_be_encoded_first(make):
+    inputs = keras.Input((1,), dtype="string", name="job")
+    with pytest.raises(ValueError, match="received the text 'job'"):
+        build_model(inputs, make(), {"a": heads.Regression()})
+
+
+@pytest.mark.parametrize("task", ["image", "mlp_dense_0"])
+def test_a_task_named_as_an_input_or_layer_is_refused(task):
+    with pytest.raises(ValueError, match=f"head of task '{task}'.*Rename the task"):
+        build_model(
+            keras.Input((4,), name="image"),
+            trunks.MLP([4]),
+            {"sum": heads.Regression(), task: heads.Reconstruction((4,))},
+        )
+
+
 def two_outputs():
     inputs = keras.Input((4,))
     return keras.Model(inputs, {name: keras.layers.Dense(2)(inputs) for name in ("p", "q")})
+
+
+def test_a_function_is_told_its_name():
+    def body(inputs, name):
+        return keras.layers.Dense(3, name=f"{name}_mine")(inputs)
+
+    for trunk, names in (
+        (body, ["shared_mine"]),
+        (trunks.HardSharing(body), ["shared_mine"]),
+        (trunks.SoftSharing(body), ["a_trunk_mine", "b_trunk_mine"]),
+    ):
+        tasks = {"a": heads.Regression(), "b": heads.Regression()}
+        model = build_model(keras.Input((4,)), trunk, tasks)
+        assert [layer.name for layer in model.layers if layer.name.endswith("mine")] == names
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda towers: trunks.HardSharing([4], towers=towers),
+        lambda towers: trunks.MMoE([4], 2, towers=towers),
+        lambda towers: trunks.CGC([4], towers=towers),
+    ],
+)
+def test_a_tower_is_any_body(make):
+    tower = trunks.MLP([3], dropout=0.5, normalization=True)
+    trunk = make({"a": tower, "b": keras.layers.Dense(2), "c": []})
+    trunk = type(trunk).from_config(trunk.get_config())
+    features = trunk(keras.Input((5,)), ["a", "b", "c", "d"])
+    shapes = {task: tensor.shape for task, tensor in features.items()}
+    assert shapes == {"a": (None, 3), "b": (None, 2), "c": (None, 4), "d": (None, 4)}
+    model = keras.Model(features["a"]._keras_history.operation.input, features["a"])
+    assert model.get_layer("a_tower_dropout_0")
 
 
 def test_preprocessing_before_the_trunk_becomes_part_of_the_model():

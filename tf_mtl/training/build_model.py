@@ -12,6 +12,7 @@ from ..keras_internals import is_symbolic, node_of
 from ..names import check_known, check_task_names
 from ..trunks import Trunk
 from ..trunks.copies import check_tensor, itself
+from ..trunks.graph import nodes_before
 from .model import MultiTaskModel
 
 
@@ -32,8 +33,9 @@ def build_model(
         name: Name of the model.
 
     Raises:
-        ValueError: If there is no head, a task's name is unsuitable, the trunk's features do not
-            match the tasks, or a head reads a task or input that is not there.
+        ValueError: If there is no head, a task's name is unsuitable or that of an input or layer,
+            the trunk's features do not match the tasks, or a head reads a task or input that is not
+            there.
         TypeError: If `trunk` is nothing of the kind.
 
     >>> from tf_mtl import heads, trunks
@@ -56,15 +58,20 @@ def build_model(
         check_known(features, list(heads), "task in the trunk's features:")
         check_known(heads, list(features), "task without features of the trunk:")
     else:
-        check_tensor(features, "trunk")
-        features = dict.fromkeys(heads, features)
+        features = dict.fromkeys(heads, check_tensor(features, "trunk"))
     sources = _sources(inputs)
     by_name = {tensor.name: tensor for tensor in keras.tree.flatten(sources)}
     outputs: dict[str, Any] = {}
+    taken = {node.operation.name for node in nodes_before([*features.values(), *by_name.values()])}
     for task in _in_reading_order(heads, by_name):
         head = heads[task]
         if isinstance(head, BaseHead) and not head.named_by_user and not head.built:
             head.name = task
+        if getattr(head, "name", None) in taken:
+            raise ValueError(
+                f"The head of task {task!r} is called {head.name!r}, as is an input or a layer of "
+                "the trunk. Rename the task, or the other: keras.Input(..., name=...)."
+            )
         read = [outputs[name] if name in heads else by_name[name] for name in _reads(head)]
         outputs[task] = head(features[task], *read)
     return MultiTaskModel(sources, {task: outputs[task] for task in heads}, name=name)

@@ -182,8 +182,9 @@ def layerwise_optimizer(
     Args:
         optimizer: Keras optimizer, its name or config.
         model: Built model to be compiled with the result.
-        factors: `{layer: factor}` for names of layers or of models used as layers (a backbone).
-            A layer's own factor counts before that of the model it is in. 0 leaves it as it is.
+        factors: `{layer: factor}` for names of layers or of models used as layers (a backbone);
+            of all that have the name, where experts are copies of a model. A layer's own factor
+            counts before that of the model it is in. 0 leaves it as it is.
 
     Raises:
         ValueError: For an unknown layer, or as `LayerwiseOptimizer` does.
@@ -195,9 +196,9 @@ def layerwise_optimizer(
     >>> optimizer.groups, [path for path, _ in optimizer.made_for[:2]]
     ([(0.1, [0, 1])], ['trunk/kernel', 'trunk/bias'])
     """
-    layers = {layer.name: layer for layer in sublayers(model)[:0:-1] if layer.trainable_weights}
-    check_known(factors, list(layers), "trained layer in `factors`:")
-    owners = _owners(model, [layers[name] for name in factors])
+    layers = [layer for layer in sublayers(model)[1:] if layer.trainable_weights]
+    check_known(factors, [layer.name for layer in layers], "trained layer in `factors`:")
+    owners = _owners(model, [layer for layer in layers if layer.name in factors])
     groups = [
         (factors[name], [number for number, owner in enumerate(owners) if owner == name])
         for name in factors
@@ -224,7 +225,8 @@ def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
     """
     if not 0 < rate <= 1:
         raise ValueError(f"`rate` must be in (0, 1]. Received: rate={rate}.")
-    names = [layer.name for layer in leaf_layers([network]) if layer.trainable_weights]
+    trained = (layer.name for layer in leaf_layers([network]) if layer.trainable_weights)
+    names = list(dict.fromkeys(trained))  # copies in experts are as deep as each other
     return {name: rate ** (len(names) - 1 - i) for i, name in enumerate(names)}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
-
-from ..trunks.freezing import leaf_layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,8 @@ def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStar
     """Copies weights from another model, a single-task one for instance, and reports which.
 
     Layers are matched by name, those within a backbone by theirs, and copied whole where all
-    shapes agree. The optimizer is not touched.
+    shapes agree. Where several have one name (in experts that are copies of a model), the names of
+    the models that they are in come before it: "expert_0/conv". The optimizer is not touched.
 
     Args:
         model: Built model, whose weights are changed.
@@ -85,17 +86,29 @@ def _loaded(source: keras.Model | str | Path) -> keras.Model:
 
 
 def _weighted(model: keras.Model, what: str) -> dict[str, keras.layers.Layer]:
+    """Returns `{name: layer}`, with the names of models before a name that several layers have."""
+    paths = {id(layer): (path, layer) for path, layer in _paths(model) if layer.weights}
+    times = collections.Counter(layer.name for _, layer in paths.values())
     found: dict[str, keras.layers.Layer] = {}
-    for layer in leaf_layers([model]):
-        if not layer.weights:
-            continue
-        if layer.name in found:
+    for path, layer in paths.values():
+        name = layer.name if times[layer.name] == 1 else path
+        if name in found:
             raise ValueError(
-                f"The {what} has several layers with weights called {layer.name!r}, so it is not "
+                f"The {what} has several layers with weights called {name!r}, so it is not "
                 "clear which is which. Give them names of their own."
             )
-        found[layer.name] = layer
+        found[name] = layer
     return found
+
+
+def _paths(model: keras.Model, above: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yields all layers but models, with the names of those models that they are in."""
+    for layer in model.layers:
+        path = f"{above}{layer.name}"
+        if isinstance(layer, keras.Model):
+            yield from _paths(layer, f"{path}/")
+        else:
+            yield path, layer
 
 
 def _shapes(layer: keras.layers.Layer) -> list[Any]:

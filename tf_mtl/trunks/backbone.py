@@ -48,6 +48,7 @@ def backbone(
         network with several outputs the pooled one is taken.
 
     Raises:
+        TypeError: If `name` is neither a name nor a Keras model.
         ValueError: If the name is unknown, or the file does not exist or does not fit.
         ConnectionError: If the weights cannot be downloaded; with the way to pass a local file.
         ModuleNotFoundError: If KerasHub is asked for and not installed.
@@ -65,6 +66,12 @@ def backbone(
     scaling, later = None, local
     if isinstance(name, keras.Model):
         network = _given(name, input_shape, weights)
+    elif not isinstance(name, str):
+        raise TypeError(
+            "A backbone is the name of a class of keras.applications, such as 'MobileNetV2', a "
+            f"preset of KerasHub, '{_HUB}<preset>', or a functional Keras model. Received: "
+            f"{name!r}."
+        )
     elif name.startswith(_HUB):
         preset = name[len(_HUB) :]
         shape = {} if input_shape is None else {"image_shape": tuple(input_shape)}

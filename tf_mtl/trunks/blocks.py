@@ -8,9 +8,11 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import run_unnested
 from ..names import check_known
 from .body import StackedBody
 from .copies import are_units, check_separate, copy_of
+from .graph import is_functional, nodes_before
 from .mlp import MLP
 
 
@@ -62,13 +64,15 @@ def cut(model: keras.Model, at: Sequence[str]) -> list[keras.Model]:
     """Returns a functional or sequential model cut into blocks behind the named layers.
 
     The blocks keep the weights of the model, and so a pretrained network can serve in every
-    architecture that works block by block.
+    architecture that works block by block. Models within the model, such as the network within
+    what `backbone` returns, are cut as if their layers were its own.
 
     Args:
         model: Keras model of one input and one output.
         at: Names of layers, in order, behind each of which a block ends.
 
     Raises:
+        TypeError: If it is no functional or sequential model with one input and one output.
         ValueError: If a name is unknown, or a later layer also uses something from before the cut
             (a skip connection leads past it).
 
@@ -77,13 +81,22 @@ def cut(model: keras.Model, at: Sequence[str]) -> list[keras.Model]:
     >>> [block.output_shape for block in cut(model, at=["a"])]
     [(None, 4), (None, 2)]
     """
-    check_known(at, [layer.name for layer in model.layers], f"layer of {model.name}:")
-    ends = [model.get_layer(name).output for name in at]
-    if not ends or ends[-1] is not model.outputs[0]:
-        ends.append(model.outputs[0])
-    starts = [model.inputs[0], *ends[:-1]]
+    if not is_functional(model) or (len(model.inputs), len(model.outputs)) != (1, 1):
+        raise TypeError(
+            "Expected a functional Keras model, or a Sequential with an Input, of one input and "
+            f"one output. Received: {model!r}. Build it, or cut the part of it that is one."
+        )
+    names = [at] if isinstance(at, str) else list(at)
+    start = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
+    (last,) = run_unnested(model, [start])
+    outputs = {node.operation.name: node.outputs[0] for node in nodes_before([last])[::-1]}
+    check_known(names, list(outputs), f"layer of {model.name}:")
+    ends = [outputs[name] for name in names]
+    if not ends or ends[-1] is not last:
+        ends.append(last)
+    starts = [start, *ends[:-1]]
     return [
-        _between(start, end, f"{model.name}_{i}", at)
+        _between(start, end, f"{model.name}_{i}", names)
         for i, (start, end) in enumerate(zip(starts, ends, strict=True))
     ]
 

@@ -26,7 +26,8 @@ class CGC(Trunk):
         num_experts: Number of experts of each task's own.
         num_shared_experts: Number of experts that all tasks share; 0 for none.
         gate: What the gates see, as in `MMoE`.
-        towers: Units of the dense layers of every task's tower on top, or `{task: units}`.
+        towers: Every task's tower on top (units of dense layers, or any body), or
+            `{task: tower}`.
 
     Raises:
         ValueError: If `num_experts` is less than 1 or `num_shared_experts` less than 0, and as

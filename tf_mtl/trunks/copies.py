@@ -8,16 +8,20 @@ from typing import Any
 
 import keras
 
-from ..keras_internals import Functional, node_of
+from ..keras_internals import Functional, node_of, sublayers
+from .body import Body
+from .freezing import freeze_inside, write_flags
 from .masked_layers import MaskedModel
 from .mlp import MLP
+from .trunk import Trunk
 
 
 def copy_of(body: Any, inputs: Any, name: str) -> Any:
     """Returns the features that a new copy of `body` makes of `inputs`.
 
     A layer or model that has weights already (pretrained, for instance) passes their values on to
-    each copy. One without weights yet, and every recipe, starts from values of its own.
+    each copy. One without weights yet, and every recipe, starts from values of its own. What is
+    frozen in a layer or model is frozen in its copies.
 
     Args:
         body: List of units of dense layers, a body of this package, a Keras layer or model, or
@@ -29,7 +33,7 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
 
     Raises:
         TypeError: If `body` is none of these.
-        ValueError: If a layer or model cannot be copied.
+        ValueError: If a layer or model cannot be copied, or the body returns more than one tensor.
 
     >>> inputs = keras.Input((8,))
     >>> copy_of([16, 4], inputs, "a").shape, copy_of(keras.layers.Dense(4), inputs, "b").shape
@@ -38,12 +42,12 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
     if are_units(body):
         return MLP(body)(inputs, name=name)
     if isinstance(body, keras.layers.Layer):
-        return _copy_of_layer(body, inputs, name)
+        return check_tensor(_copy_of_layer(body, inputs, name), name)
     _check_callable(body)
-    if "name" in inspect.signature(body).parameters:
-        return body(inputs, name=name)
+    if _takes_name(body):
+        return check_tensor(body(inputs, name=name), name)
     within = keras.tree.map_structure(_same_input, inputs)
-    return MaskedModel(within, body(within), name=name)(inputs)
+    return MaskedModel(within, check_tensor(body(within), name), name=name)(inputs)
 
 
 def itself(body: Any, inputs: Any) -> Any:
@@ -59,17 +63,19 @@ def itself(body: Any, inputs: Any) -> Any:
     if are_units(body):
         return MLP(body)(inputs)
     _check_callable(body)
-    return body(inputs)
+    needs_name = not isinstance(body, (keras.layers.Layer, Body)) and _takes_name(body)
+    return body(inputs, name="shared") if needs_name else body(inputs)
 
 
-def check_tensor(features: Any, what: str) -> None:
-    """Raises `ValueError` unless features are one Keras tensor."""
+def check_tensor(features: Any, what: str) -> Any:
+    """Returns features if they are one Keras tensor; raises `ValueError` otherwise."""
     if not isinstance(features, keras.KerasTensor):
         raise ValueError(
-            f"Expected the {what} to return one tensor of features. Received: {features!r}. Wrap "
-            "the layer in a function that returns the tensor to use: "
-            "lambda inputs: Layer()(inputs)['name']."
+            f"Expected one tensor of features from {what!r}. Received: {features!r}. Wrap a layer "
+            "with several outputs in a function that returns the one to use: "
+            "lambda inputs: MyLayer()(inputs)[0], or ['its name']."
         )
+    return features
 
 
 def check_separate(outputs: Mapping[str, Any], recipe: Any, what: str) -> None:
@@ -83,7 +89,6 @@ def check_separate(outputs: Mapping[str, Any], recipe: Any, what: str) -> None:
     operations: list[Any] = []
     used: set[int] = set()
     for output in outputs.values():
-        check_tensor(output, what)
         operation = node_of(output).operation
         variables = {id(variable) for variable in getattr(operation, "trainable_variables", ())}
         if operation in operations or variables & used:
@@ -103,12 +108,24 @@ def are_units(body: Any) -> bool:
     )
 
 
+def _takes_name(body: Any) -> bool:
+    return "name" in inspect.signature(body).parameters
+
+
 def _check_callable(body: Any) -> None:
-    if not callable(body):
+    expected = (
+        "A body is a list of units such as [64, 64], a body of tf_mtl.trunks such as CNN(), a "
+        "Keras layer or model, or a callable from inputs to features. Received: "
+    )
+    if isinstance(body, type):
+        raise TypeError(f"{expected}the class {body.__name__}. Make one: {body.__name__}(...).")
+    if isinstance(body, Trunk):
         raise TypeError(
-            "A body is a list of units such as [64, 64], one of tf_mtl.trunks, a Keras layer or "
-            f"model, or a callable from inputs to features. Received: {body!r}."
+            f"{expected}{type(body).__name__}, a trunk, which makes features for each task and "
+            "so cannot be a part of another one. Pass what it is made of."
         )
+    if not callable(body):
+        raise TypeError(f"{expected}{body!r}.")
 
 
 def _copy_of_layer(layer: keras.layers.Layer, inputs: Any, name: str) -> Any:
@@ -127,7 +144,19 @@ def _copy_of_layer(layer: keras.layers.Layer, inputs: Any, name: str) -> Any:
     features = copy(inputs)
     if layer.built and layer.weights:
         copy.set_weights(layer.get_weights())
+    _freeze_alike(copy, layer)
     return features
+
+
+def _freeze_alike(copy: keras.layers.Layer, layer: keras.layers.Layer) -> None:
+    """Freezes in a copy what is frozen in the layer: its configuration knows but the outermost."""
+    inside, given = sublayers(copy), sublayers(layer)
+    if [type(each) for each in inside] == [type(each) for each in given]:
+        flags = zip(inside, (each.trainable for each in given), strict=True)
+        write_flags(dict(flags))
+    else:  # the copy has made layers when it was built, and the given one was not built yet
+        write_flags({copy: layer.trainable})
+        freeze_inside(copy)
 
 
 def _same_input(tensor: Any) -> Any:

@@ -28,7 +28,8 @@ class DSelectK(Trunk):
         entropy_regularization: Weight of the selectors' entropy among the model's losses; the
             larger, the sooner each selector settles on one expert. 0 for none.
         gate: What the gates see, as in `MMoE`.
-        towers: Units of the dense layers of every task's tower on top, or `{task: units}`.
+        towers: Every task's tower on top (units of dense layers, or any body), or
+            `{task: tower}`.
 
     Raises:
         ValueError: If `num_selected` is not within 1 … `num_experts`,

@@ -25,7 +25,8 @@ def flattened(inputs: Any, name: str) -> Any:
         name: Prefix of the layers' names.
 
     Raises:
-        ValueError: If the number of channels is unknown, or the rank too high for an average.
+        ValueError: If an input is text, the number of channels is unknown, or the rank too high
+            for an average.
     """
     given = keras.tree.flatten(inputs)
     numbers = [""] if len(given) == 1 else [f"_{i}" for i in range(len(given))]
@@ -35,7 +36,18 @@ def flattened(inputs: Any, name: str) -> Any:
     return keras.layers.Concatenate(name=f"{name}_inputs")(vectors)
 
 
+def check_numbers(tensor: Any, name: str) -> None:
+    """Raises `ValueError` if a Keras tensor holds text."""
+    if tensor.dtype == "string":
+        raise ValueError(
+            f"{name} computes with numbers, but received the text {tensor.name!r}. Encode it "
+            "first: tf_mtl.trunks.TextEncoder, keras.layers.StringLookup(output_mode='one_hot') or "
+            "TextVectorization. A trunk may also be a function that does so."
+        )
+
+
 def _vector(tensor: Any, name: str, number: str) -> Any:
+    check_numbers(tensor, name)
     if tensor.shape[-1] is None and len(tensor.shape) > 1:
         raise ValueError(
             f"Dense layers need a known number of channels, the last axis. {name} received "

@@ -29,7 +29,8 @@ def set_trainable(network: keras.Model, trainable: Trainable) -> None:
             trained with all that comes behind it.
 
     Raises:
-        ValueError: For a number of layers that there are not, or an unknown name.
+        ValueError: For a number of layers that there are not, or a name that no layer has, or
+            several.
 
     >>> network = keras.Sequential(
     ...     [keras.Input((2,)), *(keras.layers.Dense(2, name=name) for name in "abc")]
@@ -70,7 +71,13 @@ def chosen_layers(layers: Sequence[Any], trainable: Trainable) -> list[keras.lay
     if isinstance(trainable, str):
         starts = _first_leaves(layers)
         check_known([trainable], list(starts), "layer in `trainable`:")
-        return leaves[leaves.index(starts[trainable]) :]
+        if len(starts[trainable]) > 1:
+            raise ValueError(
+                f"The network has {len(starts[trainable])} layers called {trainable!r}, so it is "
+                "not clear from which on to train. Set each model that has one by itself: "
+                f"set_trainable(network.get_layer('the model'), {trainable!r})."
+            )
+        return leaves[leaves.index(starts[trainable][0]) :]
     weighted = [i for i, layer in enumerate(leaves) if layer.weights]
     if not isinstance(trainable, int) or not 0 <= trainable <= len(weighted):
         raise ValueError(
@@ -107,13 +114,12 @@ def _flags(network: keras.Model, freed: Sequence[Any]) -> dict[keras.layers.Laye
     }
 
 
-def _first_leaves(layers: Sequence[Any]) -> dict[str, keras.layers.Layer]:
-    """Returns `{name of a layer or model: its first layer}`."""
-    found: dict[str, keras.layers.Layer] = {}
+def _first_leaves(layers: Sequence[Any]) -> dict[str, list[keras.layers.Layer]]:
+    """Returns `{name of a layer or model: its first layer}`; of copies, that of each."""
+    found: dict[str, list[keras.layers.Layer]] = {}
     for layer in layers:
-        inner = leaf_layers([layer])
-        if inner:
-            found[layer.name] = inner[0]
-        if isinstance(layer, keras.Model):
-            found.update(_first_leaves(layer.layers))
-    return found
+        below = _first_leaves(layer.layers) if isinstance(layer, keras.Model) else {}
+        for name, starts in [(layer.name, leaf_layers([layer])[:1]), *below.items()]:
+            known = found.setdefault(name, [])
+            known += [start for start in starts if not any(start is each for each in known)]
+    return {name: starts for name, starts in found.items() if starts}

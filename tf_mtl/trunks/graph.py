@@ -39,7 +39,7 @@ def nodes_before(outputs: Sequence[keras.KerasTensor], inside: bool = False) -> 
             continue
         seen.add(id(tensor))
         node = node_of(tensor)
-        if inside and _is_functional(node.operation):
+        if inside and is_functional(node.operation):
             waiting.append(keras.tree.flatten(node.operation.outputs)[place_of(tensor)])
         else:
             found[id(node)] = node
@@ -47,8 +47,8 @@ def nodes_before(outputs: Sequence[keras.KerasTensor], inside: bool = False) -> 
     return list(found.values())
 
 
-def _is_functional(operation: Any) -> bool:
-    """Whether a call of a model is a walk through its graph: a subclass may do something else."""
+def is_functional(operation: Any) -> bool:
+    """Returns whether a call of something walks through a graph: a subclass may do otherwise."""
     if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
         return False
     return type(operation).call.__module__.partition(".")[0] in ("keras", "tf_mtl")

@@ -21,7 +21,7 @@ class HardSharing(Trunk):
     Args:
         body: Shared part: a list of units, a body of this package, any Keras layer or model, or a
             callable from inputs to features.
-        towers: Units of the dense layers of every task's tower, or `{task: units}`.
+        towers: Every task's tower (units of dense layers, or any body), or `{task: tower}`.
 
     Reference: R. Caruana, Multitask Learning, Machine Learning 28, 1997.
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from .blocks import blocks_of, columns_of
+from .graph import operations_before
 from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, weighted_sum
 from .trunk import Trunk
@@ -175,21 +176,28 @@ def learnt_tree(model: keras.Model, tasks: Sequence[str]) -> list[list[list[str]
     Raises:
         ValueError: If the model has no choices of parents for these tasks.
     """
-    by_name = {layer.name: layer for layer in model.layers if isinstance(layer, ParentChoice)}
-    depth = len(by_name) // max(1, len(tasks))
-    names = [[f"{task}_parent_{i}" for task in tasks] for i in range(1, depth + 1)]
-    if not depth or any(name not in by_name for row in names for name in row):
+    levels: dict[int, dict[str, ParentChoice]] = {}
+    for layer in model.layers:
+        if isinstance(layer, ParentChoice):
+            column, _, level = layer.name.rpartition("_parent_")
+            levels.setdefault(int(level), {})[column] = layer
+    if not levels or set(tasks) - set(levels[max(levels)]):
         raise ValueError(
             f"The model has no choices of parents for the tasks {list(tasks)}. Pass a model built "
             "with trunk=tf_mtl.trunks.LTB(...) of at least two blocks, and model.tasks."
         )
-    parents = [[int(keras.ops.argmax(by_name[name].logits)) for name in row] for row in names]
-    columns = list(range(len(tasks)))
-    tree = [_groups(tasks, columns)]
-    for row in reversed(parents):
-        columns = [row[column] for column in columns]
-        tree.insert(0, _groups(tasks, columns))
+    choices = [levels[max(levels)][task] for task in tasks]
+    tree = [[[task] for task in tasks]]
+    while choices:
+        chosen = [choice.input[int(keras.ops.argmax(choice.logits))] for choice in choices]
+        tree.insert(0, _groups(tasks, [id(each) for each in chosen]))
+        choices = [choice for each in chosen for choice in _choices_before(each)[:1]]
     return tree
+
+
+def _choices_before(features: keras.KerasTensor) -> list[ParentChoice]:
+    """Returns the choices on the way to the features of a block, that of the block itself first."""
+    return [each for each in operations_before(features) if isinstance(each, ParentChoice)]
 
 
 def _groups(tasks: Sequence[str], columns: Sequence[int]) -> list[list[str]]:

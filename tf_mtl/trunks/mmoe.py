@@ -28,7 +28,8 @@ class MMoE(Trunk):
         num_experts: Number of experts; a single one has no gate.
         gate: What the gates see: None for the inputs, flattened (images of unknown size
             averaged), or a recipe like `expert`, used once for all gates.
-        towers: Units of the dense layers of every task's tower on top, or `{task: units}`.
+        towers: Every task's tower on top (units of dense layers, or any body), or
+            `{task: tower}`.
 
     Raises:
         ValueError: If `num_experts` is less than 1, the experts' outputs do not fit

@@ -10,6 +10,7 @@ import keras
 from .blocks import blocks_of
 from .flatten import averaged
 from .pointwise import pointwise
+from .sizes import pooled
 from .trunk import Trunk
 
 
@@ -22,8 +23,9 @@ class MTAN(Trunk):
         a_j = σ(h_j(relu(g_j([p_j; f_j(â_{j-1})])))),     â_j = a_j ⊙ p_j
 
     (equations 1 and 2 of the paper); its features are the last â. g and h are 1 × 1 convolutions,
-    f is a 3 × 3 convolution with pooling to the size of p_j; for vectors and sequences all three
-    are dense layers. Shared are the blocks, and nothing of the attention.
+    f is a 3 × 3 convolution with pooling to the size of p_j; for vectors, sequences and films all
+    three are dense layers, with pooling behind f. Shared are the blocks, and nothing of the
+    attention.
 
     Args:
         body: The shared network: a list of units, MLP, CNN, or a list of blocks (layers, models,
@@ -32,7 +34,8 @@ class MTAN(Trunk):
         normalization: Whether f, g and h are followed by batch normalisation, as in the paper.
 
     Raises:
-        ValueError: If `reduction` is below 1, or maps have no fixed size.
+        ValueError: If `reduction` is below 1, or maps have no fixed size; or if films cannot be
+            pooled, or vectors become maps, from one block to the next.
 
     Reference: S. Liu, E. Johns, A. J. Davison, End-to-End Multi-Task Learning with Attention, CVPR
     2019, figure 2. Deviation: there g sees features u_j from within the shared block; a block of
@@ -82,16 +85,16 @@ class MTAN(Trunk):
     def _extracted(self, features: Any, like: Any, name: str) -> Any:
         """Returns f(features), of the size of `like`."""
         channels = like.shape[-1]
-        if len(features.shape) == 4 and len(like.shape) == 4:
-            features = keras.layers.Conv2D(
-                channels, 3, padding="same", activation=self._inside("relu"), name=name
-            )(features)
-            features = self._normalized(features, "relu", name)
-            return _pooled(features, like.shape[1:3], f"{name}_pooling")
-        if len(features.shape) != len(like.shape):
+        if len(like.shape) == 2:
             features = averaged(features, f"{name}_average")
-        features = keras.layers.Dense(channels, self._inside("relu"), name=name)(features)
-        return self._normalized(features, "relu", name)
+        if len(features.shape) == 4:
+            layer = keras.layers.Conv2D(
+                channels, 3, padding="same", activation=self._inside("relu"), name=name
+            )
+        else:
+            layer = keras.layers.Dense(channels, self._inside("relu"), name=name)
+        features = self._normalized(layer(features), "relu", name)
+        return pooled(features, like, f"{name}_pooling")
 
     def _inside(self, activation: str) -> str | None:
         """Returns the activation of a layer itself: none if normalisation comes between."""
@@ -102,26 +105,3 @@ class MTAN(Trunk):
             return features
         features = keras.layers.BatchNormalization(name=f"{name}_normalization")(features)
         return keras.layers.Activation(activation, name=f"{name}_{activation}")(features)
-
-
-def _pooled(features: Any, size: tuple[int | None, ...], name: str) -> Any:
-    """Returns maps of the given height and width, pooled or, if that does not do, resized."""
-    given = features.shape[1:3]
-    if None in given or None in size:
-        raise ValueError(
-            f"MTAN needs maps of a fixed size. Received maps of {given} before and {size} behind a "
-            "block. Give the input a fixed height and width."
-        )
-    if tuple(given) == tuple(size):
-        return features
-    for padding in ("valid", "same"):
-        factors = [
-            old // new if padding == "valid" else -(-old // new)
-            for old, new in zip(given, size, strict=True)
-        ]
-        if min(factors) < 1:
-            break
-        pooling = keras.layers.MaxPooling2D(factors, padding=padding, name=name)
-        if pooling.compute_output_shape(features.shape)[1:3] == tuple(size):
-            return pooling(features)
-    return keras.layers.Resizing(*size, name=name)(features)

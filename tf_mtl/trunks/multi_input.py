@@ -11,7 +11,7 @@ from ..names import check_known
 from .body import Body
 from .copies import copy_of
 from .flatten import averaged
-from .masked_layers import AddFeatures, AverageSteps
+from .masked_layers import AddFeatures, AverageSteps, KeepsMask
 from .tokens import Shape
 
 FUSIONS = ("concatenate", "sum", "gated", "attention")
@@ -143,31 +143,32 @@ def check_inputs(inputs: Any, encoders: Mapping[str, Any]) -> None:
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
-class GatedSum(keras.layers.Layer):
+class GatedSum(KeepsMask):
     """Σ_m g_m ⊙ values_m with g = softmax over m of a matrix times the joined features.
 
     Call arguments:
-        inputs: List of M values `[B, units]`, and list of M features `[B, d_m]`.
+        inputs: List of M values `[B, ..., units]`, and list of M features `[B, ..., d_m]`.
 
     Returns:
-        `[B, units]`.
+        `[B, ..., units]`.
     """
 
     def build(self, inputs_shape: Sequence[Sequence[Shape]]) -> None:
         """Creates the matrix of the gates."""
         values, features = inputs_shape
-        self.number, self.units = len(values), values[0][-1]
+        self.number = len(values)
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(sum(shape[-1] for shape in features), self.number * self.units),
+            shape=(sum(shape[-1] for shape in features), self.number * values[0][-1]),
         )
 
     def call(self, inputs: Sequence[Sequence[Any]]) -> Any:
         """Returns the gated sum."""
         values, features = inputs
         scores = keras.ops.matmul(keras.ops.concatenate(features, axis=-1), self.kernel)
-        gates = keras.ops.softmax(keras.ops.reshape(scores, (-1, self.number, self.units)), axis=1)
-        return keras.ops.sum(gates * keras.ops.stack(values, axis=1), axis=1)
+        scores = keras.ops.stack(keras.ops.split(scores, self.number, axis=-1), axis=-2)
+        gates = keras.ops.softmax(scores, axis=-2)
+        return keras.ops.sum(gates * keras.ops.stack(values, axis=-2), axis=-2)
 
     def compute_output_shape(self, inputs_shape: Sequence[Sequence[Shape]]) -> Shape:
         """The shape of one of the values."""

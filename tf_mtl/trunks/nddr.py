@@ -12,6 +12,7 @@ from .blocks import blocks_of, columns_of
 from .flatten import averaged
 from .mixing import check_share, first_shares
 from .pointwise import pointwise
+from .sizes import resized
 from .trunk import Trunk
 
 
@@ -33,7 +34,7 @@ class NDDR(Trunk):
         normalization: Whether batch normalisation follows the convolution.
         activation: Keras activation behind it.
         shortcut: Whether the task's features in the end are reduced from those behind every block
-            (NDDR-CNN-Shortcut); maps are resized to the last ones first.
+            (NDDR-CNN-Shortcut); maps and sequences are resized to the last ones first.
         regularizer: Keras regulariser of W, or None.
 
     Raises:
@@ -115,11 +116,7 @@ class NDDR(Trunk):
 
 def _of_size(features: Any, last: Any, name: str) -> Any:
     """Returns features with the axes of `last` between the first and the last one."""
-    if len(last.shape) == 2:
-        return averaged(features, name)
-    if features.shape[1:-1] != last.shape[1:-1]:
-        return keras.layers.Resizing(*last.shape[1:-1], name=name)(features)
-    return features
+    return averaged(features, name) if len(last.shape) == 2 else resized(features, last, name)
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

@@ -23,7 +23,8 @@ class OMoE(Trunk):
         expert: Recipe of an expert, as in `MMoE`.
         num_experts: Number of experts; a single one has no gate.
         gate: What the gate sees, as in `MMoE`.
-        towers: Units of the dense layers of every task's tower on top, or `{task: units}`.
+        towers: Every task's tower on top (units of dense layers, or any body), or
+            `{task: tower}`.
 
     Raises:
         ValueError: As `MMoE`.

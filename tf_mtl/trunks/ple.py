@@ -30,7 +30,8 @@ class PLE(Trunk):
         num_shared_experts: Number of experts that all tasks share, in each level, at least 1.
         num_levels: Number of levels.
         gate: What the gates of the first level see, as in `MMoE`.
-        towers: Units of the dense layers of every task's tower on top, or `{task: units}`.
+        towers: Every task's tower on top (units of dense layers, or any body), or
+            `{task: tower}`.
 
     Raises:
         ValueError: If a number is less than 1, or the list of recipes has another length than

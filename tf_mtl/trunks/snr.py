@@ -32,7 +32,8 @@ class SNR(Trunk):
         connection: "transform" or "average".
         l0_regularization: Weight of the expected number of open connections among the losses of
             the model; 0 for none.
-        towers: Units of the dense layers of every task's tower on top, or `{task: units}`.
+        towers: Every task's tower on top (units of dense layers, or any body), or
+            `{task: tower}`.
 
     Raises:
         ValueError: If a number is less than 1, `connection` is unknown, `l0_regularization` is

@@ -9,7 +9,7 @@ import keras
 
 from ..keras_internals import is_symbolic
 from ..names import check_known
-from .copies import check_tensor, copy_of
+from .copies import copy_of
 from .graph import operations_before
 from .masked_layers import KeepsMask
 from .trunk import Trunk
@@ -36,7 +36,8 @@ class SoftSharing(Trunk):
         strength: Factor of the penalty, above 0.
 
     Raises:
-        ValueError: If `penalty` is unknown or `strength` is not above 0.
+        ValueError: If `penalty` is unknown, `strength` is not above 0, or the bodies of the tasks
+            have no variables of their own, or not the same ones.
 
     References: L. Duong, T. Cohn, S. Bird, P. Cook, Low Resource Dependency Parsing: Cross-lingual
     Parameter Sharing in a Neural Network Parser, ACL 2015 (which ties the deeper layers
@@ -65,9 +66,9 @@ class SoftSharing(Trunk):
         """Returns `{task: features}`."""
         tie = Tie(list(tasks), self.penalty, self.strength, name="soft_sharing")
         features = {task: copy_of(self.body, inputs, f"{task}_trunk") for task in tasks}
-        for each in features.values():
-            check_tensor(each, "body")
-        return {task: tie(features[task], task=task) for task in tasks}
+        tied = {task: tie(features[task], task=task) for task in tasks}
+        tie.tied_variables()  # refuses bodies that cannot be tied
+        return tied
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from .flatten import check_numbers
+
 Shape = tuple[Any, ...]
 
 
@@ -23,7 +25,7 @@ def tokens_of(inputs: Any, width: int, patch_size: int, name: str) -> Any:
         name: Prefix of the layers' names.
 
     Raises:
-        ValueError: If a tensor is of other rank, or its length is not fixed.
+        ValueError: If a tensor is text or of other rank, or its length is not fixed.
     """
     given = keras.tree.flatten(inputs)
     names = [name] if len(given) == 1 else [f"{name}_{i}" for i in range(len(given))]
@@ -36,6 +38,7 @@ def tokens_of(inputs: Any, width: int, patch_size: int, name: str) -> Any:
 
 
 def _tokens(tensor: Any, width: int, patch_size: int, name: str) -> Any:
+    check_numbers(tensor, name)
     rank = len(tensor.shape)
     if rank not in (2, 3, 4) or (rank == 2 and tensor.shape[-1] is None):
         raise ValueError(

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..names import check_known
-from .mlp import MLP
+from .copies import check_tensor, copy_of
 
-Towers = Sequence[int] | Mapping[str, Sequence[int]]
+# What `copy_of` takes, or {task: what it takes}; empty for none.
+Towers = Any
 
 
 def with_towers(features: Any, tasks: Sequence[str], towers: Towers) -> Any:
@@ -17,7 +18,7 @@ def with_towers(features: Any, tasks: Sequence[str], towers: Towers) -> Any:
     Args:
         features: One tensor for all tasks, or `{task: tensor}`.
         tasks: Names of the tasks.
-        towers: Units of the dense layers of every task's tower, or `{task: units}`.
+        towers: Every task's tower (units of dense layers, or any body), or `{task: tower}`.
 
     Returns:
         `features` as they are where there is no tower, otherwise `{task: tensor}`.
@@ -31,10 +32,13 @@ def with_towers(features: Any, tasks: Sequence[str], towers: Towers) -> Any:
         check_known(towers, tasks, "task in `towers`:")
     else:
         towers = dict.fromkeys(tasks, towers)
-    of_task = features if isinstance(features, Mapping) else dict.fromkeys(tasks, features)
+    if isinstance(features, Mapping):
+        check_known(tasks, list(features), "task without features of the trunk:")
+    else:
+        features = dict.fromkeys(tasks, check_tensor(features, "trunk"))
     return {
-        task: MLP(towers[task])(of_task[task], name=f"{task}_tower")
-        if task in towers
-        else of_task[task]
+        task: copy_of(towers[task], features[task], f"{task}_tower")
+        if towers.get(task)
+        else features[task]
         for task in tasks
     }
