@@ -189,7 +189,10 @@ def test_task_attention_is_attention_with_a_query_of_the_task():
         (lambda: trunks.TaskPerturbed([4], rank=0), "`rank` of at least 1"),
         (lambda: trunks.TaskPerturbed([4], None), "a perturbation or noise"),
         (lambda: trunks.TaskEmbedding([4], conditioning="fil"), "Did you mean 'film'"),
-        (lambda: trunks.TaskEmbedding([4], 3, "concatenate", []), "`units` where"),
+        (
+            lambda: trunks.TaskEmbedding([4], 3, "concatenate", []),
+            "`units` must be a list of 1 or more",
+        ),
         (lambda: trunks.TaskTransformer(width=6, num_heads=4), "multiple of the number of heads"),
         (lambda: trunks.TaskTransformer(dropout=1), r"\[0, 1\)"),
         (lambda: transformer()(keras.Input((None, 3)), ["a"]), "its length must be fixed"),

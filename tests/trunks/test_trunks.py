@@ -189,7 +189,9 @@ def test_a_backbone_takes_a_local_file_of_weights(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: trunks.MLP([]), "widths"),
+        (lambda: trunks.MLP([]), "`units` must be a list of 1 or more whole numbers"),
+        (lambda: trunks.MLP([6.5]), "whole numbers"),
+        (lambda: trunks.MLP("64"), "whole numbers"),
         (lambda: trunks.MLP([0]), "at least 1"),
         (lambda: trunks.MLP([4], dropout=1.0), r"\[0, 1\)"),
         (lambda: trunks.CNN([]), "filters"),
@@ -199,3 +201,17 @@ def test_a_backbone_takes_a_local_file_of_weights(tmp_path):
 def test_arguments_are_checked(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_widths_are_numbers_of_python_or_numpy_or_lists_of_them():
+    inputs, tasks = keras.Input((4,)), ["a", "b"]
+    eight = np.int64(8)
+    for trunk in (
+        trunks.HardSharing(8, towers=eight),
+        trunks.MMoE((eight,), num_experts=np.int64(2)),
+        trunks.AITM(8, tower=eight),
+        trunks.DBMTL([8], {"b": ["a"]}, tower=8, relation=eight),
+        trunks.TaskEmbedding(8, conditioning="concatenate", units=eight),
+    ):
+        features = trunk(inputs, tasks)
+        assert {tensor.shape for tensor in features.values()} == {(None, 8)}

@@ -44,8 +44,8 @@ def test_normalization_and_several_convolutions():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: trunks.UNet([8]), "two numbers"),
-        (lambda: trunks.UNet([8, 0]), "two numbers"),
+        (lambda: trunks.UNet([8]), "2 or more whole numbers"),
+        (lambda: trunks.UNet([8, 0]), "2 or more whole numbers"),
         (lambda: trunks.UNet(coarse="digit"), "list of tasks"),
         (lambda: trunks.UNet(convolutions=0), "at least 1"),
         (lambda: trunks.UNet()(keras.Input((8, 8)), ["a"]), "one image"),

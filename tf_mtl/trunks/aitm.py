@@ -11,6 +11,7 @@ import keras
 from .copies import copy_of
 from .mlp import MLP
 from .trunk import Trunk
+from .widths import widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -49,7 +50,7 @@ class AITM(Trunk):
     ) -> None:
         self.body = body
         self.order = None if order is None else list(order)
-        self.tower = list(tower)
+        self.tower = widths(tower, "tower")
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 
 from .body import Body
+from .experts import check_number
+from .widths import check_dropout, widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -48,20 +50,11 @@ class AudioEncoder(Body):
         frame: float = 0.025,
         dropout: float = 0.3,
     ) -> None:
-        if not filters or any(number < 1 for number in filters):
-            raise ValueError(
-                "AudioEncoder needs `filters` as a list of numbers of at least 1. Received: "
-                f"filters={filters}."
-            )
+        filters = widths(filters, "filters")
         if num_mel_bins < 2 ** len(filters):
             raise ValueError(
                 f"`num_mel_bins` must be at least {2 ** len(filters)} for {len(filters)} stages, "
                 f"each of which halves the bands. Received: num_mel_bins={num_mel_bins}."
-            )
-        if units < 1 or not 0 <= dropout < 1:
-            raise ValueError(
-                "`units` must be at least 1 and `dropout` in [0, 1). Received: "
-                f"units={units}, dropout={dropout}."
             )
         if round(frame * sampling_rate) < 16:
             raise ValueError(
@@ -69,11 +62,11 @@ class AudioEncoder(Body):
                 f"frame={frame} seconds, sampling_rate={sampling_rate} a second."
             )
         self.sampling_rate = sampling_rate
-        self.filters = list(filters)
-        self.units = units
+        self.filters = filters
+        self.units = check_number(units, "units")
         self.num_mel_bins = num_mel_bins
         self.frame = frame
-        self.dropout = dropout
+        self.dropout = check_dropout(dropout)
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:
         """Returns features `[B, units]` of waveforms `[B, samples]`.

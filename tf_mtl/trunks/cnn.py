@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from .body import StackedBody
+from .widths import check_dropout, widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -42,21 +43,11 @@ class CNN(StackedBody):
         dropout: float = 0.0,
         regularizer: Any = None,
     ) -> None:
-        if not filters or any(number < 1 for number in filters):
-            raise ValueError(
-                "CNN needs `filters` as a list of numbers of at least 1. "
-                f"Received: filters={filters}."
-            )
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                f"`dropout` must lie in [0, 1). Received: dropout={dropout}. "
-                "It is the share of units that is dropped."
-            )
-        self.filters = list(filters)
-        self.units = list(units)
+        self.filters = widths(filters, "filters")
+        self.units = widths(units, "units", least=0)
         self.kernel_size = kernel_size
         self.activation = activation
-        self.dropout = dropout
+        self.dropout = check_dropout(dropout)
         self.regularizer = regularizer
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:

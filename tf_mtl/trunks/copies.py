@@ -14,6 +14,7 @@ from .freezing import freeze_inside, write_flags
 from .masked_layers import MaskedModel
 from .mlp import MLP
 from .trunk import Trunk
+from .widths import is_integer
 
 
 def copy_of(body: Any, inputs: Any, name: str) -> Any:
@@ -103,8 +104,8 @@ def check_separate(outputs: Mapping[str, Any], recipe: Any, what: str) -> None:
 
 def are_units(body: Any) -> bool:
     """Tells whether `body` is a list of units, or a single number of them."""
-    return isinstance(body, int) or (
-        isinstance(body, Sequence) and bool(body) and all(isinstance(each, int) for each in body)
+    return is_integer(body) or (
+        isinstance(body, Sequence) and bool(body) and all(is_integer(each) for each in body)
     )
 
 

@@ -11,6 +11,7 @@ from ..names import check_known
 from .copies import copy_of
 from .mlp import MLP
 from .trunk import Trunk
+from .widths import widths
 
 
 # The aggregator DBMTL, another method of that name, is registered as such.
@@ -53,8 +54,8 @@ class DBMTL(Trunk):
     ) -> None:
         self.body = body
         self.parents = {task: list(of_task) for task, of_task in parents.items()}
-        self.tower = list(tower)
-        self.relation = list(relation)
+        self.tower = widths(tower, "tower")
+        self.relation = widths(relation, "relation")
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""

@@ -10,6 +10,7 @@ import keras
 
 from .body import StackedBody
 from .flatten import flattened
+from .widths import check_dropout, widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -39,20 +40,9 @@ class MLP(StackedBody):
         normalization: bool = False,
         regularizer: Any = None,
     ) -> None:
-        if isinstance(units, int):
-            units = [units]
-        if not units or any(width < 1 for width in units):
-            raise ValueError(
-                f"MLP needs `units` as a list of widths of at least 1. Received: units={units}."
-            )
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                f"`dropout` must lie in [0, 1). Received: dropout={dropout}. "
-                "It is the share of units that is dropped."
-            )
-        self.units = list(units)
+        self.units = widths(units, "units")
         self.activation = activation
-        self.dropout = dropout
+        self.dropout = check_dropout(dropout)
         self.normalization = normalization
         self.regularizer = regularizer
 

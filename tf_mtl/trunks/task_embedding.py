@@ -9,10 +9,12 @@ import keras
 
 from ..names import check_known
 from .blocks import blocks_of
+from .experts import check_number
 from .masked_layers import KeepsMask
 from .mlp import MLP
 from .reused import reusable
 from .trunk import Trunk
+from .widths import widths
 
 CONDITIONINGS = ("film", "gate", "concatenate")
 
@@ -56,15 +58,11 @@ class TaskEmbedding(Trunk):
         units: Sequence[int] = (64,),
     ) -> None:
         check_known([conditioning], CONDITIONINGS, "conditioning")
-        if dimension < 1 or (conditioning == "concatenate" and not units):
-            raise ValueError(
-                "TaskEmbedding needs `dimension` of at least 1, and `units` where the conditioning "
-                f"is 'concatenate'. Received: dimension={dimension}, units={units}."
-            )
+        least = int(conditioning == "concatenate")  # else the embedding would act on no unit
         self.body = body
-        self.dimension = dimension
+        self.dimension = check_number(dimension, "dimension")
         self.conditioning = conditioning
-        self.units = list(units)
+        self.units = widths(units, "units", least)
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""

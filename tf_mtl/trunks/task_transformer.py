@@ -9,6 +9,7 @@ import keras
 
 from .tokens import Shape, tokens_of
 from .trunk import Trunk
+from .widths import check_dropout
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -59,12 +60,10 @@ class TaskTransformer(Trunk):
                 f"multiple of the number of heads. Received: width={width}, "
                 f"num_layers={num_layers}, num_heads={num_heads}."
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1). Received: dropout={dropout}.")
         self.width = width
         self.num_layers = num_layers
         self.num_heads = num_heads
-        self.dropout = dropout
+        self.dropout = check_dropout(dropout)
         self.interact = interact
         self.patch_size = patch_size
 

@@ -17,6 +17,7 @@ from .masked_layers import (
     WithMask,
 )
 from .piece_numbers import PieceNumbers, is_tokenizer
+from .widths import widths
 from .word_layers import AtLeastOneWord, ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")
@@ -69,8 +70,8 @@ class TextEncoder(Body):
         unknown_rate: float = 0.05,
         causal: bool = False,
     ) -> None:
-        units = [units] if isinstance(units, int) else list(units)
-        if not units or any(width < 2 or width % 2 for width in units):
+        units = widths(units, "units")
+        if any(width % 2 for width in units):
             raise ValueError(
                 f"TextEncoder needs `units` as a list of even numbers. Received: units={units}."
             )

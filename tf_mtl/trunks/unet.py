@@ -9,6 +9,7 @@ import keras
 
 from ..names import check_known
 from .trunk import Trunk
+from .widths import widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -52,16 +53,11 @@ class UNet(Trunk):
         activation: str = "relu",
         normalization: bool = False,
     ) -> None:
-        if len(filters) < 2 or any(number < 1 for number in filters):
-            raise ValueError(
-                "UNet needs `filters` as a list of at least two numbers of at least 1, one for "
-                f"each level. Received: filters={filters}."
-            )
         if isinstance(coarse, str):
             raise ValueError(f"`coarse` must be a list of tasks, such as [{coarse!r}].")
         if convolutions < 1:
             raise ValueError(f"`convolutions` must be at least 1. Received: {convolutions}.")
-        self.filters = list(filters)
+        self.filters = widths(filters, "filters", least=2)
         self.coarse = list(coarse)
         self.convolutions = convolutions
         self.kernel_size = kernel_size
