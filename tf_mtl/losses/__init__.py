@@ -9,6 +9,7 @@ from .discrete_hazard import checked_edges as checked_edges
 from .discrete_hazard import survival_curve as survival_curve
 from .discrete_hazard import survived_bins as survived_bins
 from .key_point_loss import KeyPointLoss as KeyPointLoss
+from .key_point_loss import points_with_visibility as points_with_visibility
 from .kinds import averages_last_axis as averages_last_axis
 from .kinds import element_losses as element_losses
 from .kinds import function_name as function_name
