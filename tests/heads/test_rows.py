@@ -160,8 +160,8 @@ class TestSurvival:
         time = RANDOM.choice([0.5, 1.0, 1.7, 2.5, 3.0, 3.9, 6.0], 300)
         event = RANDOM.integers(0, 2, 300)
         event[time > 4] = 0
-        # Censoring counts at the end of the last whole bin: round those times down.
-        known = np.where(event == 1, time, np.floor(time))
+        # Who is censored in the second half of a bin counts at its end, others at its start.
+        known = np.where(event == 1, time, np.floor(time + 0.5))
         survival, expected = 1.0, []
         for low, high in zip([0, *edges[:-1]], edges, strict=True):
             deaths = ((event == 1) & (low < known) & (known <= high)).sum()
@@ -171,6 +171,17 @@ class TestSurvival:
             expected.append(survival)
         model, x = fitted(heads.Survival(edges=edges), np.stack([time, event], 1))
         np.testing.assert_allclose(model.predict(x[:1], verbose=0)["task"][0], expected, atol=2e-3)
+
+    @pytest.mark.parametrize("longest", [8.0, 12.0])
+    def test_censoring_within_bins_does_not_bend_the_curve(self, longest):
+        """Of all rows some are censored in every bin, the last included."""
+        random = np.random.default_rng(1)
+        edges = np.array([0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
+        life, observed = random.exponential(3.0, 40_000), random.uniform(0, longest, 40_000)
+        labels = np.stack([np.minimum(life, observed), life <= observed], axis=1)
+        model, x = fitted(heads.Survival(edges=edges), labels, steps=200)
+        curve = model.predict(x[:1], verbose=0)["task"][0]
+        np.testing.assert_allclose(curve, np.exp(-edges / 3), atol=0.012)
 
     def test_a_sure_and_wrong_model_still_learns(self):
         """The loss sees the logits of the hazards, also in the graph of the training step."""
