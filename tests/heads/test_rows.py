@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import expit
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import ndcg_score, r2_score
 
 from tf_mtl import build_model, heads, losses
 
@@ -26,6 +26,20 @@ def fitted(head, labels, steps=300, rate=0.1):
     data = tf.data.Dataset.from_tensors((x, {"task": labels})).repeat(steps)
     model.fit(data, verbose=0)
     return model, x
+
+
+def test_regression_far_from_0_has_its_r2_and_none_without_labels():
+    random = np.random.default_rng(0)
+    labels = random.normal(1e5, 1.0, (512, 2)).astype("float32")
+    x = labels - 1e5 + random.normal(0, 0.3, (512, 2)).astype("float32")
+    model = only(heads.Regression(2, mean=1e5), 2)
+    model.get_layer("task").projection.kernel.assign(np.eye(2))
+    logs = model.evaluate(x, {"task": labels}, batch_size=32, verbose=0, return_dict=True)
+    outputs = model.predict(x, verbose=0)["task"]
+    expected = r2_score(labels.astype("float64"), outputs.astype("float64"))
+    assert logs["r2"] == pytest.approx(expected, abs=1e-4)
+    logs = model.evaluate(x, {"task": labels * np.nan}, verbose=0, return_dict=True)
+    assert logs["r2"] == 0
 
 
 class TestOrdinal:
