@@ -232,6 +232,13 @@ class TestSurvival:
 
 
 class TestEmbedding:
+    def test_rows_without_features_do_not_move_the_bias_out_of_sight(self):
+        """A row whose features are all 0 has no direction yet, and a gradient as others have."""
+        model = only(heads.Embedding(4), 3, optimizer=keras.optimizers.SGD(1.0))
+        x = np.array([[0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0]], "float32")
+        model.fit(x, {"task": np.array([0, 1, 0, 1])}, verbose=0)
+        assert np.abs(model.get_layer("task").projection.bias.numpy()).max() < 100
+
     def test_vectors_have_length_1(self):
         output = heads.Embedding(7)(RANDOM.normal(size=(9, 3)).astype("float32"))
         np.testing.assert_allclose(np.linalg.norm(output, axis=-1), 1, rtol=1e-5)

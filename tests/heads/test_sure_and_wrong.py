@@ -55,6 +55,16 @@ def test_first_and_last_token():
     np.testing.assert_allclose(change, [[-0.5, -0.5]], atol=1e-6)
 
 
+@pytest.mark.parametrize("distribution", ["poisson", "negative_binomial"])
+def test_an_event_that_hardly_seemed_possible(distribution):
+    head = heads.Count(distribution)
+    model = only(head, 1)
+    head.projection.bias.assign([-SURE])
+    loss, change = step(model, head.projection.bias, np.zeros((1, 1)), np.array([1.0]))
+    assert loss == pytest.approx(SURE)
+    np.testing.assert_allclose(change, [1.0], atol=1e-5)
+
+
 def test_visibility_of_points():
     head = heads.KeyPoints(1, visibility=True)
     model = only(head, 1)

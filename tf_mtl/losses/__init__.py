@@ -18,5 +18,7 @@ from .kinds import has_class_numbers as has_class_numbers
 from .kinds import unreduced as unreduced
 from .negative_binomial import NegativeBinomial as NegativeBinomial
 from .pinball import Pinball as Pinball
+from .poisson import Poisson as Poisson
 from .standardized import Standardized as Standardized
 from .supervised_contrastive import SupervisedContrastive as SupervisedContrastive
+from .unit_vectors import unit_vectors as unit_vectors
