@@ -98,6 +98,26 @@ def copy_mask(tensor: Any, copy: Any) -> Any:
     return copy
 
 
+def keras_logits(probabilities: Any) -> Any:
+    """Returns the logits that Keras keeps with the output of a softmax or sigmoid, or None.
+
+    >>> keras_logits(keras.ops.softmax(keras.ops.array([[0.0, 80.0]]))).numpy().tolist()
+    [[0.0, 80.0]]
+    """
+    return getattr(probabilities, "_keras_logits", None)
+
+
+def set_keras_logits(probabilities: Any, logits: Any) -> Any:
+    """Returns probabilities with their logits (none if None), which slices and products lose.
+
+    Keras' cross-entropies take these. From probabilities alone they are cut off at 1e-7, and a
+    label that is less likely than that has no gradient.
+    """
+    if logits is not None:
+        probabilities._keras_logits = logits
+    return probabilities
+
+
 def flat_inputs(model: keras.Model, inputs: Any) -> list[Any]:
     """Returns a functional model's inputs as it takes them: a list in order, of its dtypes."""
     return list(model._standardize_inputs(inputs))

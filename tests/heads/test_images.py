@@ -137,6 +137,14 @@ class TestDenseRegression:
         output = model.predict(x, verbose=0)["task"]
         np.testing.assert_allclose(np.linalg.norm(output, axis=-1), 1, rtol=1e-5)
 
+    def test_black_pixels_do_not_move_the_bias_out_of_sight(self):
+        """Their features are 0, and there is no direction yet."""
+        model = only(heads.DenseRegression(3, unit_vectors=True), 2, 2, 3)
+        model.compile(keras.optimizers.SGD(1.0))
+        up = np.tile(np.array([0.0, 0.0, 1.0], "float32"), (1, 2, 2, 1))
+        model.fit(np.zeros((1, 2, 2, 3)), {"task": up}, verbose=0)
+        np.testing.assert_allclose(model.get_layer("task").projection.bias, [0, 0, 1])
+
     def test_wrong_lengths_are_named(self):
         y = np.tile(np.array([0.0, 0.0, 1.0], "float32"), (5, 2, 2, 1))
         y[3, 1, 0] = [0, 0, 0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import expit
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import ndcg_score, r2_score
 
 from tf_mtl import build_model, heads, losses
 
@@ -26,6 +26,20 @@ def fitted(head, labels, steps=300, rate=0.1):
     data = tf.data.Dataset.from_tensors((x, {"task": labels})).repeat(steps)
     model.fit(data, verbose=0)
     return model, x
+
+
+def test_regression_far_from_0_has_its_r2_and_none_without_labels():
+    random = np.random.default_rng(0)
+    labels = random.normal(1e5, 1.0, (512, 2)).astype("float32")
+    x = labels - 1e5 + random.normal(0, 0.3, (512, 2)).astype("float32")
+    model = only(heads.Regression(2, mean=1e5), 2)
+    model.get_layer("task").projection.kernel.assign(np.eye(2))
+    logs = model.evaluate(x, {"task": labels}, batch_size=32, verbose=0, return_dict=True)
+    outputs = model.predict(x, verbose=0)["task"]
+    expected = r2_score(labels.astype("float64"), outputs.astype("float64"))
+    assert logs["r2"] == pytest.approx(expected, abs=1e-4)
+    logs = model.evaluate(x, {"task": labels * np.nan}, verbose=0, return_dict=True)
+    assert logs["r2"] == 0
 
 
 class TestOrdinal:
@@ -160,8 +174,8 @@ class TestSurvival:
         time = RANDOM.choice([0.5, 1.0, 1.7, 2.5, 3.0, 3.9, 6.0], 300)
         event = RANDOM.integers(0, 2, 300)
         event[time > 4] = 0
-        # Censoring counts at the end of the last whole bin: round those times down.
-        known = np.where(event == 1, time, np.floor(time))
+        # Who is censored in the second half of a bin counts at its end, others at its start.
+        known = np.where(event == 1, time, np.floor(time + 0.5))
         survival, expected = 1.0, []
         for low, high in zip([0, *edges[:-1]], edges, strict=True):
             deaths = ((event == 1) & (low < known) & (known <= high)).sum()
@@ -171,6 +185,17 @@ class TestSurvival:
             expected.append(survival)
         model, x = fitted(heads.Survival(edges=edges), np.stack([time, event], 1))
         np.testing.assert_allclose(model.predict(x[:1], verbose=0)["task"][0], expected, atol=2e-3)
+
+    @pytest.mark.parametrize("longest", [8.0, 12.0])
+    def test_censoring_within_bins_does_not_bend_the_curve(self, longest):
+        """Of all rows some are censored in every bin, the last included."""
+        random = np.random.default_rng(1)
+        edges = np.array([0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
+        life, observed = random.exponential(3.0, 40_000), random.uniform(0, longest, 40_000)
+        labels = np.stack([np.minimum(life, observed), life <= observed], axis=1)
+        model, x = fitted(heads.Survival(edges=edges), labels, steps=200)
+        curve = model.predict(x[:1], verbose=0)["task"][0]
+        np.testing.assert_allclose(curve, np.exp(-edges / 3), atol=0.012)
 
     def test_a_sure_and_wrong_model_still_learns(self):
         """The loss sees the logits of the hazards, also in the graph of the training step."""
@@ -207,6 +232,13 @@ class TestSurvival:
 
 
 class TestEmbedding:
+    def test_rows_without_features_do_not_move_the_bias_out_of_sight(self):
+        """A row whose features are all 0 has no direction yet, and a gradient as others have."""
+        model = only(heads.Embedding(4), 3, optimizer=keras.optimizers.SGD(1.0))
+        x = np.array([[0, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0]], "float32")
+        model.fit(x, {"task": np.array([0, 1, 0, 1])}, verbose=0)
+        assert np.abs(model.get_layer("task").projection.bias.numpy()).max() < 100
+
     def test_vectors_have_length_1(self):
         output = heads.Embedding(7)(RANDOM.normal(size=(9, 3)).astype("float32"))
         np.testing.assert_allclose(np.linalg.norm(output, axis=-1), 1, rtol=1e-5)

@@ -54,6 +54,12 @@ def test_best_spans_are_those_of_a_search(max_length):
         assert max(spans)[1:] == (start, end)
 
 
+def test_the_best_span_of_a_sure_start_behind_a_sure_end():
+    first, last = [1e-25, 1e-22, 0.0, 1.0], [1e-25, 1e-22, 1.0, 0.0]
+    found = metrics.best_spans(np.array([[first, last]], "float32"), max_length=1)
+    assert found.numpy().tolist() == [[1, 1]]
+
+
 def test_answers_are_scored_as_squad_does():
     true, found = np.array([[1, 3], [0, 0], [2, 4]]), np.array([[1, 3], [4, 5], [4, 4]])
     probabilities = np.eye(6, dtype="float32")[found]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_mtl.losses import CosineDistance, KeyPointLoss
+from tf_mtl.losses import CosineDistance, KeyPointLoss, unit_vectors
 
 
 def test_cosine_distance_is_one_minus_the_cosine():
@@ -13,13 +13,30 @@ def test_cosine_distance_is_one_minus_the_cosine():
     np.testing.assert_allclose(CosineDistance(reduction=None)(first, second), expected, atol=1e-6)
 
 
-def test_cosine_distance_of_a_zero_vector_is_finite():
+def test_cosine_distance_of_a_zero_vector_leads_to_the_label():
     zero = tf.zeros((1, 3))
     with tf.GradientTape() as tape:
         tape.watch(zero)
-        loss = CosineDistance()([[0.0, 0.0, 1.0]], zero)
+        loss = CosineDistance()(tf.constant([[0.0, 0.0, 1.0]]), zero)
     assert float(loss) == 1
-    assert np.isfinite(tape.gradient(loss, zero)).all()
+    assert tape.gradient(loss, zero).numpy().tolist() == [[0, 0, -1]]
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-9, 1.0, 1e30])
+def test_unit_vectors_do_not_depend_on_length(scale):
+    random = np.random.default_rng(0)
+    vectors, weights = random.normal(size=(2, 5, 4)).astype("float32")
+    x = tf.constant(vectors * np.float32(scale))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        units = unit_vectors(x)
+        value = tf.reduce_sum(units * weights)
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    direction = vectors / length
+    np.testing.assert_allclose(units, direction, rtol=1e-5)
+    across = weights - direction * (direction * weights).sum(-1, keepdims=True)
+    gradient = tape.gradient(value, x).numpy().astype("float64") * scale
+    np.testing.assert_allclose(gradient, across / length, rtol=1e-4, atol=1e-5)
 
 
 def test_invisible_points_teach_no_position():

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score, mean_poisson_deviance
+from sklearn.metrics import cohen_kappa_score, mean_poisson_deviance, r2_score
 
 from tf_mtl import metrics
 
@@ -28,7 +28,11 @@ def in_batches(metric, labels, outputs, weights=None, size=17):
     return float(metric.result())
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: type(metric).__name__)
+@pytest.mark.parametrize(
+    "metric",
+    [*METRICS, metrics.StandardizedR2([1.0, 2.0], 3.0)],
+    ids=lambda metric: type(metric).__name__,
+)
 def test_metrics_come_back_from_their_config(metric):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert type(again) is type(metric)
@@ -84,6 +88,31 @@ class TestNumbers:
         found = in_batches(metrics.MeanPoissonDeviance(), count, np.stack([mean, mean], 1))
         assert found == pytest.approx(mean_poisson_deviance(count, mean), rel=1e-5)
         assert (count == 0).any()
+
+    @pytest.mark.parametrize("mean", [1e-6, 0.1, 10.0, 1e4, 1e6, 1e8])
+    def test_deviance_of_rare_and_of_many_events(self, mean):
+        mean = mean * RANDOM.uniform(0.999, 1.001, (999, 1)).astype("float32")
+        count = RANDOM.poisson(mean).astype("float32")
+        found = in_batches(metrics.MeanPoissonDeviance(), count, mean)
+        expected = mean_poisson_deviance(count.astype("float64"), mean.astype("float64"))
+        assert found == pytest.approx(expected, rel=1e-3)
+
+    def test_deviance_of_events_that_hardly_seemed_possible(self):
+        found = in_batches(
+            metrics.MeanPoissonDeviance(), np.array([5e6, 0.0]), np.array([[1e-3], [0.0]])
+        )
+        assert found == pytest.approx(mean_poisson_deviance([5e6], [1e-3]) / 2, rel=1e-5)
+
+    @pytest.mark.parametrize(("mean", "std"), [(0, 1), (2000, 10), (1e5, 1), (1e6, 10)])
+    def test_r2_does_not_depend_on_the_mean(self, mean, std):
+        labels = RANDOM.normal(mean, std, (4000, 2)).astype("float32")
+        outputs = labels + RANDOM.normal(0, std / 3, (4000, 2)).astype("float32")
+        weights = RANDOM.uniform(0, 2, 4000)
+        found = in_batches(metrics.StandardizedR2(mean, [std, std]), labels, outputs, weights)
+        expected = r2_score(
+            labels.astype("float64"), outputs.astype("float64"), sample_weight=weights
+        )
+        assert found == pytest.approx(expected, abs=1e-4)
 
     def test_coverage_counts_bounds_as_inside(self):
         labels, outputs = np.array([1.0, 2.0, 3.0, 4.0]), np.tile([2.0, 2.5, 3.0], (4, 1))

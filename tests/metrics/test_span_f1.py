@@ -45,6 +45,21 @@ def test_it_counts_as_seqeval_over_batches(seed, agreement):
     assert float(metric.result()) == pytest.approx(expected(true, predicted), abs=1e-6)
 
 
+@pytest.mark.parametrize("agreement", [0.5, 0.9])
+@pytest.mark.parametrize("letters", ["BIES", "BILU"])
+def test_tags_that_mark_the_ends_of_spans(letters, agreement):
+    random = np.random.default_rng(0)
+    tags = ["O", *(f"{letter}-{kind}" for letter in letters for kind in ("place", "time"))]
+    true, other = random.integers(0, len(tags), (2, 60, 9))
+    predicted = np.where(random.random(true.shape) < agreement, true, other)
+    metric = metrics.SpanF1(tags)
+    metric.update_state(true, np.eye(len(tags))[predicted])
+    # seqeval's default mode knows the letters E and S
+    known = [tag.replace("L-", "E-").replace("U-", "S-") for tag in tags]
+    names = [[[known[tag] for tag in row] for row in rows] for rows in (true, predicted)]
+    assert float(metric.result()) == pytest.approx(f1_score(*names), abs=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_tokens_without_a_label_are_taken_out(seed):
     """A piece of a word between two pieces that are tagged does not cut a span in two."""

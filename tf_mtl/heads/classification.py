@@ -60,8 +60,8 @@ class Classification(ClassesHead):
 
     @property
     def default_metrics(self) -> list[Any]:
-        """Accuracy."""
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        """Accuracy, of class numbers or of shares of classes, as Keras tells by the labels."""
+        return ["accuracy"]
 
     @property
     def kind(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..losses import NegativeBinomial
+from ..losses import NegativeBinomial, Poisson
 from ..metrics import ColumnMeanAbsoluteError, MeanPoissonDeviance
 from ..names import check_known
 from .base import BaseHead, pool, pooled_shape
@@ -111,8 +111,8 @@ class Count(BaseHead):
 
     @property
     def default_loss(self) -> Any:
-        """The likelihood: Keras' Poisson loss or `tf_mtl.losses.NegativeBinomial`."""
-        return "poisson" if self.dispersion is None else NegativeBinomial()
+        """The likelihood: `tf_mtl.losses.Poisson` or `NegativeBinomial`."""
+        return Poisson() if self.dispersion is None else NegativeBinomial()
 
     @property
     def default_metrics(self) -> list[Any]:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..losses import CosineDistance, Standardized
+from ..losses import CosineDistance, Standardized, unit_vectors
 from ..metrics import AngularError
 from .base import BaseHead
 from .labels import FloatLabels, LabelRule
@@ -167,7 +167,7 @@ class DenseRegression(BaseHead):
         """Returns the numbers of every pixel in the labels' units."""
         values = resize(self.projection(features), self.size)
         if self.unit_vectors:
-            return keras.ops.normalize(values, axis=-1)
+            return unit_vectors(values)
         return values * self.std + self.mean if self.standardized else values
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ..losses import SupervisedContrastive
+from ..losses import SupervisedContrastive, unit_vectors
 from ..metrics import RecallAtOne
 from .base import BaseHead, pool, pooled_shape
 from .labels import LabelRule
@@ -63,7 +63,7 @@ class Embedding(BaseHead):
 
     def call(self, features: Any) -> Any:
         """Returns vectors of length 1."""
-        return keras.ops.normalize(self.projection(pool(features)), axis=-1)
+        return unit_vectors(self.projection(pool(features)))
 
     @property
     def default_loss(self) -> Any:

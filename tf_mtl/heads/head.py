@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..keras_internals import resolve_loss
+from ..keras_internals import keras_logits, resolve_loss, set_keras_logits
 from ..losses import function_name, has_class_labels, has_class_numbers
 from .base import BaseHead
 from .labels import BinaryLabels, ClassLabels, FloatLabels, LabelRule
@@ -60,7 +60,11 @@ class Head(BaseHead):
 
     def call(self, features: Any) -> Any:
         """Returns the output of the layer as float32."""
-        return keras.ops.cast(self.layer(features), "float32")
+        output = self.layer(features)
+        logits = keras_logits(output)
+        if logits is not None:
+            logits = keras.ops.cast(logits, "float32")
+        return set_keras_logits(keras.ops.cast(output, "float32"), logits)
 
     @property
     def default_loss(self) -> Any:

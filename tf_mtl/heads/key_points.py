@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from ..losses import KeyPointLoss
+from ..losses import KeyPointLoss, points_with_visibility
 from ..metrics import KeyPointDistance
 from .base import BaseHead, pool
 from .labels import LabelRule
@@ -123,9 +123,7 @@ class KeyPoints(BaseHead):
         self.visibility = visibility
         self.loss = loss
         self.positions: Any = None
-        self.seen = keras.layers.Dense(
-            num_points, activation="sigmoid", dtype=self.dtype_policy, name="visibility"
-        )
+        self.seen = keras.layers.Dense(num_points, dtype=self.dtype_policy, name="visibility")
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
         """Creates the projections."""
@@ -155,7 +153,7 @@ class KeyPoints(BaseHead):
         )
         if not self.visibility:
             return points
-        return ops.concatenate([points, self.seen(pool(features))[..., None]], axis=-1)
+        return points_with_visibility(points, self.seen(pool(features)))
 
     @property
     def default_loss(self) -> Any:

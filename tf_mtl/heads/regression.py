@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ..losses import Standardized
+from ..metrics import StandardizedR2
 from .base import BaseHead, pool, pooled_shape
 from .labels import FloatLabels, LabelRule
 
@@ -104,7 +105,7 @@ class Regression(BaseHead):
     @property
     def default_metrics(self) -> list[Any]:
         """Mean absolute error in the target's units, and R²."""
-        return [keras.metrics.MeanAbsoluteError(name="mae"), keras.metrics.R2Score(name="r2")]
+        return [keras.metrics.MeanAbsoluteError(name="mae"), StandardizedR2(self.mean, self.std)]
 
     @property
     def label_rule(self) -> LabelRule:

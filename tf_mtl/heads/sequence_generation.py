@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..keras_internals import keras_logits, set_keras_logits
 from ..masks import mean_of_steps
 from ..metrics import SequenceAccuracy
 from .base import BaseHead
@@ -125,7 +126,8 @@ class SequenceGeneration(BaseHead):
             probabilities, state = self.step(keys, mask, token, state)
             token = keras.ops.argmax(probabilities, axis=-1)
             outputs.append(probabilities)
-        return keras.ops.stack(outputs, axis=1)
+        logits = keras.ops.stack([keras_logits(output) for output in outputs], axis=1)
+        return set_keras_logits(keras.ops.stack(outputs, axis=1), logits)
 
     def generate(self, features: Any, mask: Any = None, beams: int = 1) -> Any:
         """Returns the most likely sequences, as far as a search with so many beams finds them.
@@ -159,7 +161,8 @@ class SequenceGeneration(BaseHead):
         """Returns the probabilities `[B, classes]` after a token `[B]`, and the next state."""
         output, state = self.decoder.cell(self.embedding(token), state)
         state = state[0] if isinstance(state, (list, tuple)) else state
-        return self._read(output[:, None], keys, mask)[:, 0], state
+        probabilities = self._read(output[:, None], keys, mask)
+        return set_keras_logits(probabilities[:, 0], keras_logits(probabilities)[:, 0]), state
 
     def _teacher_forced(self, keys: Any, mask: Any, state: Any, labels: Any) -> Any:
         tokens = tf.cast(self.label_rule.encode(tf.convert_to_tensor(labels))[0], tf.int32)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..keras_internals import set_keras_logits
 from ..metrics import AnswerExactMatch, AnswerTokenF1, best_spans
 from .base import BaseHead, steps_shape
 from .labels import ClassLabels, LabelRule
@@ -97,7 +98,8 @@ class SpanExtraction(BaseHead):
         logits = keras.ops.transpose(self.projection(features), (0, 2, 1))
         if mask is not None:
             logits = keras.ops.where(mask[:, None, :], logits, -1e9)
-        return keras.ops.exp(keras.ops.log_softmax(logits, axis=-1))  # softmax warns of one token
+        probabilities = keras.ops.exp(keras.ops.log_softmax(logits))  # softmax warns of one token
+        return set_keras_logits(probabilities, logits)
 
     def decode(self, probabilities: Any) -> Any:
         """Returns first and last token of the most likely span, int32 `[B, 2]`."""

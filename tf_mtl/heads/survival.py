@@ -30,7 +30,8 @@ class Survival(BaseHead):
     Args:
         num_bins: Number of bins K, if labels hold numbers of bins from 0 to K − 1.
         edges: Upper ends of the bins, increasing from above 0, if labels hold durations, in
-            the same unit. A duration equal to an edge belongs to the bin that ends there.
+            the same unit. A duration equal to an edge belongs to the bin that ends there; a row
+            censored in the second half of a bin counts as one that survived it.
         name: Name of the layer.
         **kwargs: Other arguments of `keras.layers.Layer`.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import keras_logits, set_keras_logits
 from ..metrics import SpanF1, has_spans
 from .base import steps_shape
 from .classes import ClassesHead
@@ -66,7 +67,8 @@ class TokenTagging(ClassesHead):
         probabilities = self.projection(features)
         if mask is None:
             return probabilities
-        return probabilities * keras.ops.cast(mask[..., None], probabilities.dtype)
+        masked = probabilities * keras.ops.cast(mask[..., None], probabilities.dtype)
+        return set_keras_logits(masked, keras_logits(probabilities))
 
     @property
     def default_metrics(self) -> list[Any]:

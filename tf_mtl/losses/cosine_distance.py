@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from .unit_vectors import unit_vectors
+
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class CosineDistance(keras.losses.Loss):
@@ -30,7 +32,7 @@ class CosineDistance(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each vector."""
-        return 1 + keras.losses.cosine_similarity(y_true, y_pred)
+        return 1 - keras.ops.sum(unit_vectors(y_true) * unit_vectors(y_pred), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""

@@ -17,14 +17,14 @@ class DiscreteHazard(keras.losses.Loss):
 
     Time is divided into K bins; hⱼ is the probability of the event in bin j for those who reached
     it. A row with an event in bin k costs −log hₖ − Σⱼ﹤ₖ log(1 − hⱼ). A censored row costs
-    −Σ log(1 − hⱼ) over the bins that it is known to have survived: with numbers of bins all up to
-    its own, that included; with durations those that end before it or with it. An event after the
-    last edge counts as censored there.
+    −Σ log(1 − hⱼ) over the bins that it survived: with numbers of bins all up to its own, that
+    included; with durations those of which it survived at least half. (If its last bin never
+    counted, too few rows would be at risk there, and all hazards too high.) An event after the last
+    edge counts as censored there.
 
     Reference: J. D. Singer and J. B. Willett, It's about time: using discrete-time survival
     analysis, Journal of Educational Statistics 18, 1993; as the loss of a network, M. F. Gensheimer
-    and B. Narasimhan, A scalable discrete-time survival model for neural networks, PeerJ 2019 (who
-    count a censored row's last bin from its middle on).
+    and B. Narasimhan, A scalable discrete-time survival model for neural networks, PeerJ 2019.
 
     Args:
         edges: Upper ends of the K bins, increasing; labels are then durations in the same unit.
@@ -65,7 +65,7 @@ class DiscreteHazard(keras.losses.Loss):
         logits = getattr(y_pred, _LOGITS, None)
         if logits is None:
             logits = _logits_of(y_pred)
-        survived, event = survived_bins(y_true, y_pred.shape[-1], self.edges)
+        survived, event = survived_bins(y_true, y_pred.shape[-1], self.edges, halves_count=True)
         bins = ops.arange(y_pred.shape[-1], dtype=survived.dtype)
         happened = ops.cast(bins == survived[:, None], logits.dtype) * event[:, None]
         at_risk = ops.cast(bins < survived[:, None], logits.dtype) + happened
@@ -93,16 +93,23 @@ def survival_curve(logits: Any) -> Any:
     return curve
 
 
-def survived_bins(y_true: Any, num_bins: int, edges: Sequence[float] | None) -> tuple[Any, Any]:
+def survived_bins(
+    y_true: Any, num_bins: int, edges: Sequence[float] | None, halves_count: bool = False
+) -> tuple[Any, Any]:
     """Returns how many bins each row is known to have survived, and whether then it had an event.
 
     Args:
         y_true: Pairs (time, event), `[B, 2]`.
         num_bins: Number of bins K.
         edges: Upper ends of the bins, where times are durations.
+        halves_count: Whether a bin of which a censored row survived half counts as survived.
 
     Returns:
         Two float tensors `[B]`: 0 to K, and 1 for an event in the bin after those, else 0.
+
+    >>> pair = [[1.6, 0.0]]  # censored in the second half of the second bin
+    >>> [int(survived_bins(pair, 2, [1.0, 2.0], half)[0][0]) for half in (False, True)]
+    [1, 2]
     """
     ops = keras.ops
     labels = ops.cast(y_true, "float32")
@@ -110,7 +117,9 @@ def survived_bins(y_true: Any, num_bins: int, edges: Sequence[float] | None) -> 
     if edges is None:
         return time + (1.0 - event), event
     ends = ops.convert_to_tensor(edges, "float32")
-    passed = ops.where(event[:, None] > 0, ends < time[:, None], ends <= time[:, None])
+    starts = ops.concatenate([ops.zeros((1,)), ends[:-1]])
+    enough = (starts + ends) / 2 if halves_count else ends
+    passed = ops.where(event[:, None] > 0, ends < time[:, None], enough <= time[:, None])
     survived = ops.sum(ops.cast(passed, "float32"), axis=-1)
     return survived, event * ops.cast(survived < num_bins, "float32")
 

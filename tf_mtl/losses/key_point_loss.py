@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+_LOGITS = "_tf_mtl_visibility_logits"
+
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class KeyPointLoss(keras.losses.Loss):
@@ -54,10 +56,23 @@ class KeyPointLoss(keras.losses.Loss):
         if y_pred.shape[-1] == 2:
             return distance
         visible = y_true[..., 2]
-        return visible * distance + keras.losses.binary_crossentropy(
-            y_true[..., 2:], y_pred[..., 2:]
-        )
+        logits = getattr(y_pred, _LOGITS, None)
+        known = logits is not None
+        seen = logits if known else y_pred[..., 2]
+        return visible * distance + keras.ops.binary_crossentropy(visible, seen, from_logits=known)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""
         return {"delta": self.delta, "reduction": self.reduction, "name": self.name}
+
+
+def points_with_visibility(positions: Any, logits: Any) -> Any:
+    """Returns `[B, points, 3]` of positions and visibilities with these logits, which it carries.
+
+    >>> positions, logits = keras.ops.zeros((1, 1, 2)), keras.ops.zeros((1, 1))
+    >>> points_with_visibility(positions, logits).numpy().tolist()
+    [[[0.0, 0.0, 0.5]]]
+    """
+    points = keras.ops.concatenate([positions, keras.ops.sigmoid(logits)[..., None]], axis=-1)
+    setattr(points, _LOGITS, logits)  # the loss is exact by them, as Keras' cross-entropies are
+    return points

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import keras_logits, set_keras_logits
 from .standardized import Standardized
 
 _AVERAGE_LAST_AXIS = frozenset(
@@ -75,7 +76,9 @@ def element_losses(loss: keras.losses.Loss, y_true: Any, y_pred: Any) -> Any:
     """
     if isinstance(loss, Standardized):  # each element has its own mean and std
         return element_losses(loss.inner, loss.standardize(y_true), loss.standardize(y_pred))
-    return unreduced(loss)(y_true[..., None], y_pred[..., None])
+    logits = keras_logits(y_pred)
+    single = set_keras_logits(y_pred[..., None], None if logits is None else logits[..., None])
+    return unreduced(loss)(y_true[..., None], single)
 
 
 def has_class_labels(loss: keras.losses.Loss) -> bool:

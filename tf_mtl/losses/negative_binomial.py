@@ -16,10 +16,11 @@ _LEAST_MEAN = 1e-30
 class NegativeBinomial(keras.losses.Loss):
     """Negative log-likelihood of counts with mean μ and variance μ + αμ², α the dispersion.
 
-    The term log y!, which no prediction changes, is left out as in Keras' own Poisson loss; that
+    The term log y!, which no prediction changes, is left out as in `Poisson`, which
     is the limit for α → 0. The log-gamma functions of y + 1/α and of 1/α differ by little where α
     is small and would cancel in float32, so their difference is expanded at once: the loss is
-    exact to about 1e-6 of its terms for any α, and so is the gradient with respect to log α.
+    exact to about 1e-6 of its terms for any α, and so is the gradient with respect to log α; that
+    with respect to log μ is, of its terms μ/(1 + αμ) and y/(1 + αμ).
 
     Reference: J. M. Hilbe, Negative Binomial Regression, 2nd edition, Cambridge 2011, equation
     8.8 (NB2).
@@ -52,8 +53,9 @@ class NegativeBinomial(keras.losses.Loss):
         count = ops.reshape(y_true, (-1,))
         mean, dispersion = y_pred[:, 0], ops.maximum(y_pred[:, 1], _LEAST_DISPERSION)
         size = 1.0 / dispersion
-        shared = (size + count) * ops.log1p(mean * dispersion)
-        return shared - count * ops.log(ops.maximum(mean, _LEAST_MEAN)) - _log_rising(count, size)
+        # log(1 + αμ) − log μ at once: apart, their gradients of counts in millions would cancel.
+        per_event = ops.log(dispersion + ops.exp(-ops.log(ops.maximum(mean, _LEAST_MEAN))))
+        return count * per_event + size * ops.log1p(mean * dispersion) - _log_rising(count, size)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""

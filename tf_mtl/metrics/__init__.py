@@ -17,4 +17,5 @@ from .recall_at_one import RecallAtOne as RecallAtOne
 from .sequence_accuracy import SequenceAccuracy as SequenceAccuracy
 from .span_f1 import SpanF1 as SpanF1
 from .span_f1 import has_spans as has_spans
+from .standardized_r2 import StandardizedR2 as StandardizedR2
 from .weighted_kappa import QuadraticWeightedKappa as QuadraticWeightedKappa

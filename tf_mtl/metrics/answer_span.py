@@ -28,8 +28,9 @@ def best_spans(probabilities: Any, max_length: int | None = None) -> Any:
     allowed = distance >= 0
     if max_length is not None:
         allowed = allowed & (distance < max_length)
-    joint = probabilities[:, 0, :, None] * probabilities[:, 1, None, :]
-    joint = keras.ops.where(allowed, joint, -1.0)
+    logs = keras.ops.log(probabilities)  # products of two that are small would all be 0
+    joint = logs[:, 0, :, None] + logs[:, 1, None, :]
+    joint = keras.ops.where(allowed, joint, -float("inf"))
     best = keras.ops.argmax(keras.ops.reshape(joint, (-1, steps * steps)), axis=-1)
     best = keras.ops.cast(best, "int32")
     return keras.ops.stack([best // steps, best % steps], axis=-1)

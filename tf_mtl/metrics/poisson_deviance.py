@@ -35,7 +35,12 @@ class MeanPoissonDeviance(keras.metrics.MeanMetricWrapper):
 
 
 def _deviance(y_true: Any, y_pred: Any) -> Any:
-    mean = keras.ops.convert_to_tensor(y_pred)[:, 0]
-    count = keras.ops.cast(keras.ops.reshape(y_true, (-1,)), mean.dtype)
-    some = keras.ops.where(count > 0, count, 1.0)  # 0 log 0 is 0
-    return 2.0 * (count * (keras.ops.log(some) - keras.ops.log(mean)) - count + mean)
+    ops = keras.ops
+    mean = ops.convert_to_tensor(y_pred)[:, 0]
+    count = ops.cast(ops.reshape(y_true, (-1,)), mean.dtype)
+    some = ops.where(count > 0, count, 1.0)
+    # y log(y/μ) − y + μ is y (δ − log(1 + δ)) with μ = y (1 + δ). As a sum of three large terms
+    # it would cancel where counts are large and predictions near them.
+    excess = (mean - count) / some
+    logarithm = ops.where(excess > -0.5, ops.log1p(excess), ops.log(mean) - ops.log(some))
+    return 2.0 * ops.where(count > 0, count * (excess - logarithm), mean)

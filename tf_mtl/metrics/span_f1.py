@@ -9,15 +9,18 @@ import keras
 
 from ..keras_internals import keras_mask
 
+_MARKS = ("B-", "I-", "E-", "L-", "S-", "U-")
+
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class SpanF1(keras.metrics.Metric):
-    """F1 of the spans marked by BIO tags, as `seqeval` counts them.
+    """F1 of the spans marked by BIO, IOBES or BILOU tags, as `seqeval` counts them.
 
     A span is right if its type, its first and its last token are; this is what papers about named
     entities and slots report, and is lower than the accuracy of the tags. Spans of all types
     are counted together ("micro"), over all batches. As in `seqeval` (its default mode, which is
     that of CoNLL's script), a span also begins with an `I-` tag behind "O" or behind another type.
+    A span ends with `E-` or `L-`; `S-` and `U-` are spans of one token.
 
     Tokens of weight 0 or masked by Keras are taken out before the spans are told, and a span has
     the weight of its first token.
@@ -50,11 +53,10 @@ class SpanF1(keras.metrics.Metric):
                 f"Received: {list(class_names)}."
             )
         self.class_names = list(class_names)
-        types = sorted({tag[2:] for tag in class_names if tag[:2] in ("B-", "I-")})
-        self._types = [
-            types.index(tag[2:]) if tag[:2] in ("B-", "I-") else -1 for tag in class_names
-        ]
-        self._continues = [tag.startswith("I-") for tag in class_names]
+        types = sorted({tag[2:] for tag in class_names if tag[:2] in _MARKS})
+        self._types = [types.index(tag[2:]) if tag[:2] in _MARKS else -1 for tag in class_names]
+        self._continues = [tag[:2] in ("I-", "E-", "L-") for tag in class_names]
+        self._opens = [tag[:2] in ("B-", "I-") for tag in class_names]
         self.right, self.marked, self.true = (
             self.add_weight(name=name, initializer="zeros") for name in ("right", "marked", "true")
         )
@@ -100,12 +102,14 @@ class SpanF1(keras.metrics.Metric):
         types = keras.ops.where(there, types, -1)
         before = keras.ops.pad(types, [[0, 0], [1, 0]], constant_values=-1)[:, :-1]
         goes_on = keras.ops.take(keras.ops.array(self._continues), tags)
-        more = goes_on & (types >= 0) & (types == before)
+        open_ = keras.ops.take(keras.ops.array(self._opens), tags)
+        open_ = keras.ops.pad(open_, [[0, 0], [1, 0]], constant_values=False)[:, :-1]
+        more = goes_on & open_ & (types >= 0) & (types == before)
         return types, (types >= 0) & ~more, more
 
 
 def has_spans(class_names: Sequence[str]) -> bool:
-    """Tells whether there are BIO tags among the names.
+    """Tells whether there are BIO tags, or those of IOBES or BILOU, among the names.
 
     >>> has_spans(["O", "B-place"]), has_spans(["noun", "verb"])
     (True, False)
