@@ -1,6 +1,5 @@
 """What all tests share."""
 
-import gc
 import os
 import pathlib
 
@@ -9,7 +8,12 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import keras
 import pytest
-from tensorflow.python.framework import ops
+
+from tests.memory import collect_seldom, free_memory
+
+
+def pytest_collection_finish():
+    collect_seldom()
 
 
 @pytest.fixture(autouse=True)
@@ -19,17 +23,9 @@ def _fixed_seed():
 
 @pytest.fixture(autouse=True, scope="module")
 def _free_memory():
-    """Lets go of models and graphs after each file; 4000 tests would gather gigabytes.
-
-    TensorFlow registers a gradient for each graph that has a sum over replicas, as that of Keras'
-    optimizers, and never forgets it, nor the graph.
-    """
+    """Lets go of models and graphs after each file; 4000 tests would gather gigabytes."""
     yield
-    keras.backend.clear_session()
-    registry = ops.gradient_registry._registry
-    for name in [each for each in registry if each.startswith(("CustomGradient-", "Partitioned"))]:
-        del registry[name]
-    gc.collect()
+    free_memory()
 
 
 @pytest.fixture

@@ -1,19 +1,16 @@
 """Under replicas every head takes the step of one device."""
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.replicas import printed_by
 
 PROGRAM = """
 import keras
 import numpy as np
 import tensorflow as tf
 
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
 from tests.descriptors import HEADS
+from tests.replicas import strategies
 from tf_mtl import MultiTaskModel, heads
 
 BATCH, STEPS = 16, 4
@@ -50,8 +47,7 @@ def run(strategy):
         return model.get_weights(), {name: values[0] for name, values in history.items()}
 
 
-one = run(tf.distribute.OneDeviceStrategy("/cpu:0"))
-many = run(tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]))
+one, many = map(run, strategies(2))
 print("weights", max(float(abs(a - b).max()) for a, b in zip(one[0], many[0])))
 for name in one[1]:
     print(name, abs(one[1][name] - many[1][name]) / max(abs(one[1][name]), 1))
@@ -61,11 +57,7 @@ print("heads", len(ROWS))
 
 @pytest.mark.slow
 def test_two_replicas_take_the_step_of_one():
-    """All heads in one model; a process of its own, since logical devices are set once."""
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    found = {name: float(value) for name, value in map(str.split, run.stdout.splitlines())}
+    """All heads in one model."""
+    found = printed_by(PROGRAM)
     assert found.pop("heads") > 15
     assert {name: value for name, value in found.items() if not value <= 1e-5} == {}

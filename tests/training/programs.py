@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras.layers import Dense
 
 from tf_mtl import MultiTaskModel
 
@@ -25,17 +26,17 @@ def arrays(rows=200, seed=0):
     return x, y, weights
 
 
-def network(model_class=MultiTaskModel, seed=1):
-    """Three heads on a small network; the same weights for the same seed."""
+def network(model_class=MultiTaskModel, seed=1, use_bias=True):
+    """Three heads, with biases or not, on a small network; the same weights for the same seed."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((8,), name="x")
     # Named, because TensorFlow sums gradients in the order of the names: dense_9, dense_10 is
     # another order than dense_1, dense_2, for keras.Model too.
-    features = keras.layers.Dense(16, activation="relu", name="shared")(inputs)
+    features = Dense(16, activation="relu", name="shared")(inputs)
     outputs = {
-        "kind": keras.layers.Dense(3, activation="softmax", name="kind_output")(features),
-        "sold": keras.layers.Dense(1, activation="sigmoid", name="sold_output")(features),
-        "price": keras.layers.Dense(2, name="price_output")(features),
+        "kind": Dense(3, activation="softmax", name="kind_output", use_bias=use_bias)(features),
+        "sold": Dense(1, activation="sigmoid", name="sold_output", use_bias=use_bias)(features),
+        "price": Dense(2, name="price_output", use_bias=use_bias)(features),
     }
     return model_class(inputs, outputs)
 

@@ -12,7 +12,8 @@ from tests.descriptors import AGGREGATORS
 from tests.training.programs import LOSSES, arrays, network
 from tests.weightings.rows import WEIGHTINGS
 
-# One optimizer has all of Keras' options at once: a run for each would take as many minutes.
+# One optimizer has all of Keras' options at once, one model two ways: a run for each would take
+# as many minutes.
 OPTIONS = {
     "gradient_accumulation_steps": 2,
     "global_clipnorm": 0.5,
@@ -21,11 +22,10 @@ OPTIONS = {
     "ema_overwrite_frequency": 2,
 }
 WAYS = {
-    "steps_per_execution": {"steps_per_execution": 2},
-    "jit_compile": {"jit_compile": True},
+    "jit_compile": {"jit_compile": True, "steps_per_execution": 2},
     "run_eagerly": {"run_eagerly": True},
 }
-POLICIES = {"float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+PRECISIONS = {"float16": {}, "bfloat16": OPTIONS}
 
 
 def methods():
@@ -60,7 +60,7 @@ def trained(method, optimizer=(), **ways):
     slot, cls, arguments = METHODS[method]
     x, y, _ = arrays(64)
     y["kind"][::3] = -1
-    model = network()
+    model = network(use_bias=False)
     before = [weight.copy() for weight in model.get_weights()]
     model.compile(
         keras.optimizers.SGD(0.05, **dict(optimizer)),
@@ -81,14 +81,6 @@ def plain():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_trains_with_all_options_of_the_optimizer(method):
-    moved, _ = trained(method, OPTIONS)
-    assert np.isfinite(moved).all()
-    assert np.abs(moved).max() > 1e-5
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("method", METHODS)
 def test_ways_of_execution_agree(method, way, plain):
@@ -99,18 +91,19 @@ def test_ways_of_execution_agree(method, way, plain):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", POLICIES)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("method", METHODS)
 def test_weights_in_half_precision_are_those_of_float32(method, precision, plain):
+    """The optimizer has its options in one of the two: the weights of the first step ignore it."""
     _, single = plain(method)
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(POLICIES[precision])
+    keras.config.set_dtype_policy(f"mixed_{precision}")
     try:
-        moved, half = trained(method)
+        moved, half = trained(method, PRECISIONS[precision])
     finally:
         keras.config.set_dtype_policy(before)
     assert np.isfinite(moved).all()
-    assert np.abs(moved).max() > 1e-4
+    assert np.abs(moved).max() > (1e-5 if PRECISIONS[precision] else 1e-4)
     weights = [name for name in single if name.endswith("_weight")]
     largest = max(abs(single[name][0]) for name in weights) if weights else 1.0
     for name in weights:

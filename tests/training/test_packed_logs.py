@@ -6,9 +6,17 @@ import pytest
 import tensorflow as tf
 
 from tf_mtl import MultiTaskModel, aggregators
-from tf_mtl.training.packed_logs import FEW, pack, unpack
+from tf_mtl.training import packed_logs
+from tf_mtl.training.packed_logs import pack, unpack
 
+FEW = 4
 TASKS = [f"task_{number}" for number in range(FEW + 6)]
+
+
+@pytest.fixture(autouse=True)
+def _packed_early(monkeypatch):
+    """Tracing a step of 70 tasks takes ten seconds, and packing is the same for any number."""
+    monkeypatch.setattr(packed_logs, "FEW", FEW)
 
 
 def trained(model_class, run_eagerly=False, steps_per_execution=1, **options):

@@ -1,9 +1,8 @@
 """Every weighting and aggregator takes the same 20 steps on one, two and four replicas."""
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.replicas import printed_by
 
 PROGRAM = """
 import sys
@@ -11,14 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-replicas, kind = int(sys.argv[1]), sys.argv[2]
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
-
 from tests.descriptors import AGGREGATORS
+from tests.memory import free_memory
+from tests.replicas import strategies
 from tests.training.programs import LOSSES, arrays, network
 from tests.weightings.rows import WEIGHTINGS
-from tf_mtl.aggregators import GramianAggregator
+
+kind = sys.argv[2]
+one, many = strategies(int(sys.argv[1]))
 
 x, y, weights = arrays(32 * 20)
 random, rows = np.random.default_rng(3), np.arange(32 * 20)
@@ -29,34 +28,31 @@ batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(32, drop_remainder=Tr
 
 def methods():
     if kind == "weightings":
-        return [(f"{row.cls.__name__} {n}", {"loss_weights": lambda row=row, v=v: row.cls(**v)})
-                for row in WEIGHTINGS for n, v in enumerate(row.variants)]
+        for row in WEIGHTINGS:
+            for n, v in enumerate(row.variants):
+                yield f"{row.cls.__name__} {n}", {"loss_weights": lambda: row.cls(**v)}
+        return
     features = {"wrt": "features"} if kind == "features" else {}
-    found = []
-    for row in AGGREGATORS:
-        for n, v in enumerate(row.variants[:1]):
-            try:
-                row.cls(**v, **features)
-            except ValueError:
-                continue  # this method has no weights and takes parameters only
-            make = lambda row=row, v=v: row.cls(**v, **features)
-            found.append((f"{row.cls.__name__} {n}", {"aggregator": make}))
-    return found
+    for n, row in enumerate(AGGREGATORS):  # some classes have several rows
+        arguments = {**row.variants[0], **features}
+        try:
+            row.cls(**arguments)
+        except ValueError:
+            continue  # this method has no weights and takes parameters only
+        yield f"{row.cls.__name__} {n}", {"aggregator": lambda: row.cls(**arguments)}
 
 def run(strategy, arguments):
-    keras.backend.clear_session()
     with strategy.scope():
-        model = network()
+        model = network(use_bias=False)
         made = {name: make() for name, make in arguments.items()}
         model.compile(keras.optimizers.SGD(0.02, momentum=0.9), loss=dict(LOSSES), **made)
         model.fit(batches, verbose=0)
     return model.get_weights()
 
-one = tf.distribute.OneDeviceStrategy("/cpu:0")
-many = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(replicas)])
 for name, arguments in methods():
-    pairs = zip(run(one, arguments), run(many, arguments))
+    pairs = zip(run(one, arguments), run(many, arguments), strict=True)
     print(name, max(float(abs(a - b).max()) for a, b in pairs), flush=True)
+    free_memory()
 """
 
 
@@ -64,13 +60,6 @@ for name, arguments in methods():
 @pytest.mark.parametrize("replicas", [2, 4])
 @pytest.mark.parametrize("kind", ["weightings", "parameters", "features"])
 def test_replicas_take_the_steps_of_one(replicas, kind):
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(replicas), kind],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    found = {line.rpartition(" ")[0]: float(line.split()[-1]) for line in run.stdout.splitlines()}
+    found = printed_by(PROGRAM, replicas, kind)
     assert len(found) >= 12
     assert {name: value for name, value in found.items() if not value <= 1e-5} == {}

@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.descriptors import BODIES, TRUNKS
+from tests.replicas import printed_by
 from tests.trunks.networks import data_of, model_of, moved, predictions, weights_by_layer
 from tf_mtl import aggregators, export, trunks
 from tf_mtl.training import AdversarialFeatures
@@ -228,13 +227,12 @@ def as_dictionary(x):
 
 
 REPLICAS = """
+import numpy as np
 import tensorflow as tf
 
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-import numpy as np
 from tests.descriptors import TRUNKS
+from tests.memory import free_memory
+from tests.replicas import strategies
 from tests.trunks.networks import data_of, model_of
 
 def run(row, strategy):
@@ -246,23 +244,18 @@ def run(row, strategy):
         model.fit(stream, verbose=0)
         return model.get_weights()
 
-one = tf.distribute.OneDeviceStrategy("/cpu:0")
-two = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+one, two = strategies(2)
 for i, row in enumerate(TRUNKS):
     pairs = zip(run(row, one), run(row, two), strict=True)
     largest = max(float(np.nan_to_num(abs(a - b), nan=np.inf).max()) for a, b in pairs)
     print(i, row.cls.__name__, largest)
+    free_memory()
 """
 
 
 @pytest.mark.slow
 def test_two_replicas_take_the_step_of_one():
-    """All trunks in a process of their own, since logical devices are set once."""
-    run = subprocess.run(
-        [sys.executable, "-c", REPLICAS], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    found = [line.split() for line in run.stdout.splitlines() if len(line.split()) == 3]
-    assert len(found) == len(TRUNKS)
-    for (_, name, difference), row in zip(found, TRUNKS, strict=True):
-        assert float(difference) < (1e-5 if row.replicable else 1.0), name
+    found = printed_by(REPLICAS)
+    allowed = {f"{i} {r.cls.__name__}": 1e-5 if r.replicable else 1.0 for i, r in enumerate(TRUNKS)}
+    assert list(found) == list(allowed)
+    assert {name: value for name, value in found.items() if not value < allowed[name]} == {}
