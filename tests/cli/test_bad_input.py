@@ -37,6 +37,7 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "option.yaml").write_text("data: {source: digits, separator: ';'}\n")
     (tmp_path / "texts.yaml").write_text(
         "data: {source: people.csv, targets: {income: binary}, encoding: {texts: [job]}}\n"
+        "trunk: {type: MultiInput, encoders: {job: {type: TextEncodr}, columns: [8]}}\n"
     )
     (tmp_path / "file").write_text("")
     (tmp_path / "empty_folder").mkdir()
@@ -50,7 +51,7 @@ BAD = {
     "unknown kind of file": (("train", "file"), ["'file'", ".csv", ".npz"]),
     "unknown yaml": (("train", "typos.yaml"), ["typos.yaml", "'typo.yaml'"]),
     "no target": (("train", "people.csv"), ["--target", "'income'", "'hours-per-week'"]),
-    "a trunk for texts": (("train", "texts.yaml"), ["trunk: auto", "'job'", "TextEncoder"]),
+    "unknown encoder": (("train", "texts.yaml"), ["'TextEncodr'", "'TextEncoder'"]),
     "unknown target": (("train", "people.csv", "-t", "incme=binary"), ["'incme'", "'income'"]),
     "unknown kind": (("train", "people.csv", "-t", "income=binray"), ["'binray'", "'binary'"]),
     "two targets": (("train", "people.csv", "-t", "age", "-t", "age"), ["--target", "'age'"]),

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from tests.cli.conftest import TARGETS, people
 from tests.cli.test_bad_input import one_line
@@ -37,6 +38,29 @@ def test_tables(cli, folder, source):
         outcome = cli("evaluate", run, new)
         assert outcome.code == 0, outcome.err
         assert "120 rows" in outcome.out
+
+
+@pytest.mark.parametrize("others", [["number"], []])
+def test_columns_of_text_are_read_word_by_word(cli, folder, others):
+    number = np.arange(200)
+    words = np.array(["fine", "dull", "odd"], object)[number % 3]
+    texts = [f"a {word} film, the {n}th" for n, word in enumerate(words)]
+    frame = pd.DataFrame({"text": texts, "number": number, "opinion": words})
+    frame[["text", "opinion", *others]].to_csv("films.csv", index=False)
+    (folder / "films.yaml").write_text(
+        "data: {source: films.csv, targets: {opinion: auto}, encoding: {texts: [text]}}\n"
+        "epochs: 5\n"
+    )
+    outcome = cli("train", "films.yaml", "--quiet")
+    assert outcome.code == 0, outcome.err
+    results = json.loads((folder / "runs/films/1/test_metrics.json").read_text())
+    assert results["tasks"]["opinion"]["accuracy"] > 0.9
+    frame[["text", *others]].head(3).to_csv("new.csv", index=False)
+    assert cli("predict", "runs/films/1", "new.csv", "-o", "found.csv").code == 0
+    assert pd.read_csv("found.csv")["opinion"].tolist() == ["fine", "dull", "odd"]
+    serve = tf.saved_model.load("saved_models/films/1").signatures["classes"]
+    inputs = {"text": tf.constant([["a dull film"]])} | {n: tf.constant([[7.0]]) for n in others}
+    assert serve(**inputs)["opinion"].numpy().tolist() == [b"dull"]
 
 
 def test_tables_that_are_streamed(cli, folder):

@@ -32,6 +32,7 @@ data:
   # names: [age, income]            # column names of a file that has none
   # missing_values: ["?"]           # cells that stand for a missing value
   # encoding: {{categorical: [postal-code], dates: [born], intervals: 64, max_categories: 1000}}
+  # encoding: {{texts: [review]}}   # columns that are read word by word
   # stream: true                    # read the files in pieces: for tables larger than memory
 
   # For NPZ and TFDS only:
@@ -40,8 +41,8 @@ data:
   # splits: {{train: "train[:90%]", valid: "train[90%:]", test: test}}
   # data_dir: /path/to/tensorflow_datasets
 
-# What the tasks share; `tf-mtl list trunks` names them. auto is a small CNN for an image and an
-# MLP otherwise. A name, or a type with its arguments:
+# What the tasks share; `tf-mtl list trunks` names them. auto is a small CNN for an image, a
+# TextEncoder for columns of text and an MLP otherwise. A name, or a type with its arguments:
 trunk: auto
 # trunk: {{type: MLP, units: [128, 64], dropout: 0.1}}
 

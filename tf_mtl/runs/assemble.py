@@ -16,6 +16,7 @@ from ..training import MultiTaskModel, build_model
 from .config import OptimizerConfig, RunConfig
 from .errors import InputError, refusing
 from .recipe import make
+from .texts import text_inputs, text_trunk, words_of
 
 _HEADS = {
     "classification": "Classification",
@@ -44,7 +45,8 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
     heads = {
         task: _head(config.heads.get(task), target, task) for task, target in splits.targets.items()
     }
-    trunk = make("trunks", resolved_trunk(config, splits), "trunk")
+    given = {"words": words_of(splits)} if text_inputs(splits) else {}
+    trunk = make("trunks", resolved_trunk(config, splits), "trunk", **given)
     with dtype_policy(config), refusing("trunk"):
         model = build_model(splits.features, trunk, heads, name=_layer_name(config.run_name))
     arguments: dict[str, Any] = {"loss_weights": _loss_weights(config)}
@@ -66,25 +68,18 @@ def resolved_trunk(config: RunConfig, splits: Splits) -> Any:
 
     Where a task has an output for each pixel "auto" is a U-Net, whose coarsest maps serve the tasks
     about the image as a whole.
+    Texts have an encoder each, joined with one of the other columns.
 
     Arguments without a type are those of the automatic trunk.
-
-    Raises:
-        InputError: If "auto" would have to read texts.
     """
     spec = config.trunk
     if spec != "auto" and (isinstance(spec, str) or "type" in spec):
         return spec
     features = splits.features
-    texts = [one.name for one in keras.tree.flatten(features) if one.dtype == "string"]
-    if texts:
-        raise InputError(
-            f"trunk: auto reads numbers and images, and no texts such as {texts[0]!r}. Build the "
-            "model in Python, with trunks.TextEncoder.for_texts, or leave the column out of "
-            "`texts` of the encoding."
-        )
     default: dict[str, Any] = {"type": "MLP", "units": [128, 64], "dropout": 0.1}
-    if isinstance(features, keras.KerasTensor) and len(features.shape) == 4:
+    if text_inputs(splits):
+        default = text_trunk(splits)
+    elif isinstance(features, keras.KerasTensor) and len(features.shape) == 4:
         default = {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
         if any(target.kind == "segmentation" for target in splits.targets.values()):
             places = ("segmentation", "box")

@@ -22,7 +22,7 @@ def make(room: str, spec: Any, where: str, **defaults: Any) -> Any:
     Args:
         room: "trunks", "heads", "weightings" or "aggregators".
         spec: Name of a class, or `{"type": name, argument: value, …}`. An argument may itself be
-            a recipe.
+            a recipe, or a dictionary of them.
         where: Key in the configuration, for errors.
         **defaults: Arguments for those of these names that the class has and the recipe lacks.
 
@@ -38,7 +38,7 @@ def make(room: str, spec: Any, where: str, **defaults: Any) -> Any:
         raise InputError(f"{where}: expected a name, or a `type` and arguments, not {spec!r}.")
     cls = catalog.find(room, spec["type"])
     given = {
-        key: make(room, value, f"{where}.{key}") if _is_recipe(value) else value
+        key: _made(room, value, f"{where}.{key}", defaults)
         for key, value in spec.items()
         if key != "type"
     }
@@ -76,8 +76,13 @@ def arguments(cls: type) -> list[str]:
     return [name for name in parameters if name not in _NOT_FOR_RECIPES]
 
 
-def _is_recipe(value: Any) -> bool:
-    return isinstance(value, Mapping) and "type" in value
+def _made(room: str, value: Any, where: str, defaults: Mapping[str, Any]) -> Any:
+    """Returns the value of an argument, in which recipes have become objects."""
+    if not isinstance(value, Mapping):
+        return value
+    if "type" in value:
+        return make(room, value, where, **defaults)
+    return {key: _made(room, each, f"{where}.{key}", defaults) for key, each in value.items()}
 
 
 def _check_types(cls: type, given: Mapping[str, Any], where: str) -> None:
