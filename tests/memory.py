@@ -12,7 +12,7 @@ def collect_seldom():
     Each look goes through all objects that there are, and TensorFlow's modules are half a million.
     """
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(5_000, 10, 10)
 
 
 def free_memory():

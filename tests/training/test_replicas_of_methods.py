@@ -28,9 +28,9 @@ batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(32, drop_remainder=Tr
 
 def methods():
     if kind == "weightings":
-        for row in WEIGHTINGS:
-            for n, v in enumerate(row.variants):
-                yield f"{row.cls.__name__} {n}", {"loss_weights": lambda: row.cls(**v)}
+        for n, row in enumerate(WEIGHTINGS):
+            for k, v in enumerate(row.variants):
+                yield f"{row.cls.__name__} {n}.{k}", {"loss_weights": lambda: row.cls(**v)}
         return
     features = {"wrt": "features"} if kind == "features" else {}
     for n, row in enumerate(AGGREGATORS):  # some classes have several rows
