@@ -165,6 +165,12 @@ def run_unnested(model: keras.Model, inputs: list[Any], training: Any = None) ->
     return list(graph._run_through_graph(inputs, called))
 
 
+def forget_validation_data(model: keras.Model) -> None:
+    """Lets go of the iterator that `fit` keeps for validation, as it does itself at its end."""
+    if getattr(model, "_eval_epoch_iterator", None) is not None:
+        del model._eval_epoch_iterator
+
+
 def infers_shapes() -> bool:
     """Tells whether Keras only infers shapes now; variables then take no values."""
     return bool(in_stateless_scope())

@@ -23,6 +23,7 @@ from .checks import Problem, problems, wrong_label
 from .class_weights import ClassWeights
 from .fit_arguments import evaluate_arguments, fit_arguments
 from .gradual_unfreezing import HeldBack
+from .interruption import stop_reading
 from .packed_logs import with_packed_logs
 from .replicas import num_replicas
 from .task_loss import TaskLoss
@@ -228,6 +229,9 @@ class MultiTaskModel(keras.Model):
             return super().fit(*args, **kwargs)
         try:
             return super().fit(**fit_arguments(self, args, kwargs))
+        except KeyboardInterrupt as interrupt:
+            stop_reading(self, interrupt)
+            raise
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
 
@@ -266,6 +270,9 @@ class MultiTaskModel(keras.Model):
             return super().evaluate(*args, **kwargs)
         try:
             return super().evaluate(**evaluate_arguments(self, args, kwargs))
+        except KeyboardInterrupt as interrupt:
+            stop_reading(self, interrupt)
+            raise
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
 
