@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
+from .arguments import widths
 from .copies import copy_of
 from .mlp import MLP
 from .trunk import Trunk
-from .widths import widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

@@ -7,9 +7,8 @@ from typing import Any
 
 import keras
 
+from .arguments import check_dropout, check_number, widths
 from .body import Body
-from .experts import check_number
-from .widths import check_dropout, widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .experts import check_number
+from .arguments import check_number
 from .extraction import Level, extraction_level
 from .gating import gate_features
 from .towers import Towers, with_towers

@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
+from .arguments import check_dropout, widths
 from .body import StackedBody
-from .widths import check_dropout, widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

@@ -9,12 +9,12 @@ from typing import Any
 import keras
 
 from ..keras_internals import Functional, node_of, sublayers
+from .arguments import is_integer
 from .body import Body
 from .freezing import freeze_inside, write_flags
 from .masked_layers import MaskedModel
 from .mlp import MLP
 from .trunk import Trunk
-from .widths import is_integer
 
 
 def copy_of(body: Any, inputs: Any, name: str) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import widths
 from .copies import copy_of
 from .mlp import MLP
 from .trunk import Trunk
-from .widths import widths
 
 
 # The aggregator DBMTL, another method of that name, is registered as such.

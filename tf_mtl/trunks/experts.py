@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .copies import are_units, check_separate, copy_of
-from .widths import is_integer
 
 
 def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -24,13 +23,6 @@ def make_experts(expert: Any, inputs: Any, names: Sequence[str]) -> dict[str, An
     outputs = {name: copy_of(expert, inputs, name) for name in names}
     check_separate(outputs, expert, "expert")
     return outputs
-
-
-def check_number(value: int, what: str, least: int = 1) -> int:
-    """Returns `value` if it is an integer of at least `least`; raises `ValueError` otherwise."""
-    if not is_integer(value) or value < least:
-        raise ValueError(f"`{what}` must be an integer of at least {least}. Received: {value!r}.")
-    return int(value)
 
 
 def recipes_by_level(expert: Any, num_levels: int) -> list[Any]:

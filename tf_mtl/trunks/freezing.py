@@ -9,7 +9,7 @@ import keras
 
 from ..keras_internals import sublayers
 from ..names import check_known
-from .widths import is_integer
+from .arguments import is_integer
 
 # All or none; the number of top layers with weights; the name of the first layer.
 Trainable = bool | int | str

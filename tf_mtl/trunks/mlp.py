@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
+from .arguments import check_dropout, widths
 from .body import StackedBody
 from .flatten import flattened
-from .widths import check_dropout, widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from .experts import check_number, make_experts
+from .arguments import check_number
+from .experts import make_experts
 from .gating import gate_features, softmax_mix
 from .towers import Towers, with_towers
 from .trunk import Trunk

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from .experts import check_number, recipes_by_level
+from .arguments import check_number
+from .experts import recipes_by_level
 from .extraction import Level, extraction_level
 from .gating import gate_features
 from .towers import Towers, with_towers

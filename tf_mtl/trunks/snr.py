@@ -8,8 +8,9 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import check_number
 from .copies import check_separate
-from .experts import check_number, make_experts, recipes_by_level
+from .experts import make_experts, recipes_by_level
 from .gating import mix
 from .hard_concrete import HardConcreteGate
 from .towers import Towers, with_towers

@@ -8,13 +8,12 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import check_number, widths
 from .blocks import blocks_of
-from .experts import check_number
 from .masked_layers import KeepsMask
 from .mlp import MLP
 from .reused import reusable
 from .trunk import Trunk
-from .widths import widths
 
 CONDITIONINGS = ("film", "gate", "concatenate")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
+from .arguments import check_dropout
 from .tokens import Shape, tokens_of
 from .trunk import Trunk
-from .widths import check_dropout
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

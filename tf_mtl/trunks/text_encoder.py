@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from .arguments import widths
 from .body import Body
 from .masked_layers import (
     AddFeatures,
@@ -17,7 +18,6 @@ from .masked_layers import (
     WithMask,
 )
 from .piece_numbers import PieceNumbers, is_tokenizer
-from .widths import widths
 from .word_layers import AtLeastOneWord, ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import widths
 from .trunk import Trunk
-from .widths import widths
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

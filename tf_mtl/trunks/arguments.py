@@ -1,4 +1,4 @@
-"""Widths of stacked layers, as people give them."""
+"""Numbers that trunks take as arguments: widths of layers, numbers of experts, dropout."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ def is_integer(value: object) -> bool:
     (True, False, False)
     """
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_number(value: int, what: str, least: int = 1) -> int:
+    """Returns `value` if it is an integer of at least `least`; raises `ValueError` otherwise."""
+    if not is_integer(value) or value < least:
+        raise ValueError(f"`{what}` must be an integer of at least {least}. Received: {value!r}.")
+    return int(value)
 
 
 def widths(value: Any, argument: str, least: int = 1) -> list[int]:
