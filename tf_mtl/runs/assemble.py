@@ -13,10 +13,10 @@ import keras
 from ..data import Splits, Target
 from ..names import check_known, unknown_name
 from ..training import MultiTaskModel, build_model
+from .automatic_trunk import automatic_trunk, text_inputs, words_of
 from .config import OptimizerConfig, RunConfig
 from .errors import InputError, refusing
 from .recipe import make
-from .texts import text_inputs, text_trunk, words_of
 
 _HEADS = {
     "classification": "Classification",
@@ -64,29 +64,11 @@ def steps_per_epoch(config: RunConfig, splits: Splits) -> int:
 
 
 def resolved_trunk(config: RunConfig, splits: Splits) -> Any:
-    """Returns the trunk asked for; "auto" is an MLP, for one image a small CNN.
-
-    Where a task has an output for each pixel "auto" is a U-Net, whose coarsest maps serve the tasks
-    about the image as a whole.
-    Texts have an encoder each, joined with one of the other columns.
-
-    Arguments without a type are those of the automatic trunk.
-    """
+    """Returns the trunk asked for; arguments without a type are those of the automatic trunk."""
     spec = config.trunk
     if spec != "auto" and (isinstance(spec, str) or "type" in spec):
         return spec
-    features = splits.features
-    default: dict[str, Any] = {"type": "MLP", "units": [128, 64], "dropout": 0.1}
-    if text_inputs(splits):
-        default = text_trunk(splits)
-    elif isinstance(features, keras.KerasTensor) and len(features.shape) == 4:
-        default = {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
-        if any(target.kind == "segmentation" for target in splits.targets.values()):
-            places = ("segmentation", "box")
-            coarse = [task for task, one in splits.targets.items() if one.kind not in places]
-            default = {"type": "UNet", "filters": [8, 24, 64, 128], "coarse": coarse}
-            default["convolutions"] = 2
-    return {**default, **(spec if isinstance(spec, dict) else {})}
+    return {**automatic_trunk(splits), **(spec if isinstance(spec, dict) else {})}
 
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> keras.optimizers.Optimizer:

@@ -1,4 +1,4 @@
-"""What the automatic trunk needs where columns hold texts: encoders, and the words they know."""
+"""The trunk that suits the inputs, as a recipe, and the words that it knows."""
 
 from __future__ import annotations
 
@@ -10,29 +10,36 @@ import tensorflow as tf
 from ..data import Splits
 from ..trunks import TextEncoder
 
+_VECTOR = {"type": "MLP", "units": [128, 64], "dropout": 0.1}
+_IMAGE = {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
+_TEXT = {"type": "TextEncoder", "units": [128], "encoder": "convolution"}
 # The most frequent words; rarer ones are spelt by their characters alone.
 _MOST_WORDS = 20_000
-_ENCODER = {"type": "TextEncoder", "units": [128], "encoder": "convolution"}
+
+
+def automatic_trunk(splits: Splits) -> dict[str, Any]:
+    """Returns the recipe of a trunk: an MLP, for one image a small CNN, for texts a `TextEncoder`.
+
+    Where a task has an output for each pixel it is a U-Net, whose coarsest maps serve the tasks
+    about the image as a whole. Each text has an encoder, joined with one of the other columns.
+    """
+    features, kinds = splits.features, {task: one.kind for task, one in splits.targets.items()}
+    if isinstance(features, keras.KerasTensor):
+        if len(features.shape) == 4 and "segmentation" in kinds.values():
+            places = ("segmentation", "box")
+            coarse = [task for task, kind in kinds.items() if kind not in places]
+            filters = [8, 24, 64, 128]
+            return {"type": "UNet", "filters": filters, "coarse": coarse, "convolutions": 2}
+        return _encoder(features, kinds)
+    if not text_inputs(splits):
+        return _VECTOR
+    encoders = {name: _encoder(tensor, kinds) for name, tensor in features.items()}
+    return {"type": "MultiInput", "encoders": encoders}
 
 
 def text_inputs(splits: Splits) -> list[str]:
     """Returns the names of the features that are texts."""
     return [one.name for one in keras.tree.flatten(splits.features) if one.dtype == "string"]
-
-
-def text_trunk(splits: Splits) -> dict[str, Any]:
-    """Returns the recipe of a trunk that reads texts, and other columns beside them."""
-    features = splits.features
-    # Tags need what is far off in a sentence; for whole texts convolutions are as good, and faster.
-    tags = any(target.kind == "tagging" for target in splits.targets.values())
-    encoder = {**_ENCODER, "encoder": "recurrent"} if tags else _ENCODER
-    if isinstance(features, keras.KerasTensor):
-        return encoder
-    encoders = {
-        name: encoder if tensor.dtype == "string" else _other(tensor)
-        for name, tensor in features.items()
-    }
-    return {"type": "MultiInput", "encoders": encoders}
 
 
 def words_of(splits: Splits) -> Any:
@@ -48,7 +55,8 @@ def words_of(splits: Splits) -> Any:
     return words
 
 
-def _other(tensor: Any) -> Any:
-    if len(tensor.shape) == 4:
-        return {"type": "CNN", "filters": [64, 64], "units": [128], "dropout": 0.2}
-    return {"type": "MLP", "units": [128, 64], "dropout": 0.1}
+def _encoder(tensor: Any, kinds: dict[str, str]) -> dict[str, Any]:
+    if tensor.dtype == "string":
+        # Tags need what is far off in a sentence; for whole texts convolutions are faster.
+        return {**_TEXT, "encoder": "recurrent"} if "tagging" in kinds.values() else _TEXT
+    return _IMAGE if len(tensor.shape) == 4 else _VECTOR
