@@ -12,14 +12,14 @@ from tf_mtl import build_model, export, heads, trunks
 ROWS = 48
 
 
-def model_of(row, aggregator=None):
+def model_of(row, **compiling):
     keras.utils.set_random_seed(0)
     model = build_model(
         keras.Input(row.features, name="x"),
         keras.layers.Dense(8, activation="relu"),  # of the last axis, whatever the others are
         {"task": row.make(), "other": heads.BinaryClassification()},  # which "task" may read
     )
-    model.compile(keras.optimizers.SGD(0.1), aggregator=aggregator)
+    model.compile(keras.optimizers.SGD(0.1), **compiling)
     return model
 
 
@@ -70,7 +70,8 @@ class TestHead:
         x, y = data_of(row)
         half = np.arange(ROWS) < ROWS // 2
         holes = dict(y, task=row.with_missing(y["task"], ~half))
-        model, reference = model_of(row), model_of(row)
+        # The graphs of `fit` are another test's; making five here would take most of its time.
+        model, reference = model_of(row, run_eagerly=True), model_of(row, run_eagerly=True)
         logs = model.evaluate(x, holes, verbose=0, return_dict=True)
         kept = {task: value[half] for task, value in y.items()}
         expected = reference.evaluate(x[half], kept, verbose=0, return_dict=True)
@@ -122,7 +123,7 @@ class TestHead:
     def test_every_batch_size_gives_the_same_model(self, row):
         """Training with the labels of two batches in one, rows missing, equals the two in one."""
         x, y = data_of(row)
-        whole, again = model_of(row), model_of(row)
+        whole, again = model_of(row, run_eagerly=True), model_of(row, run_eagerly=True)
         whole.train_on_batch(x, y)
         again.train_on_batch(
             np.concatenate([x, x]),

@@ -104,7 +104,7 @@ class TestTrunk:
     @pytest.mark.parametrize("tasks", [("a",), ("a", "b", "c", "d", "e")], ids=len)
     def test_any_number_of_tasks(self, row, tasks):
         x, y = data_of(row, tasks)
-        model = model_of(row, tasks)
+        model = model_of(row, tasks, run_eagerly=True)
         assert np.isfinite(model.train_on_batch(x, y)).all()
         assert list(predictions(model, x)) == list(tasks)
         if len(tasks) == 1:
@@ -157,7 +157,7 @@ class TestTrunk:
     def test_missing_labels_train_the_other_tasks_part_only(self, row):
         """A task without labels leaves the layers of its own as they were."""
         x, y = data_of(row)
-        model = model_of(row)
+        model = model_of(row, run_eagerly=True)
         before = weights_by_layer(model)
         model.train_on_batch(x, dict(y, a=np.full(len(y["a"]), np.nan, "float32")))
         still = set(before) - moved(model, before)
