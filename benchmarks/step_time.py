@@ -1,11 +1,13 @@
-"""Milliseconds of a training step: this package, plain Keras, and TorchJD, taken in turn.
+"""Milliseconds of a training step: this package, plain Keras, and PyTorch's, taken in turn.
 
     python benchmarks/step_time.py [--peer-python PATH] [--networks mlp cnn] [--tasks 2 8 32]
         [--methods upgrad ...] [--rounds 7]
 
 `--peer-python` is the interpreter of an environment with torch and torchjd[full]; without it the
-peer's columns are left out. Every round asks each program in turn, and the medians of the rounds'
-ratios are printed, so that a machine whose speed changes does not matter.
+peers' columns are left out: TorchJD at its fastest, and LibMTL's way of taking gradients (a
+backward pass for each task, whose gradients are joined) with TorchJD's methods. Every round asks
+each program in turn, and the medians of the rounds' ratios are printed, so that a machine whose
+speed changes does not matter.
 """
 
 from __future__ import annotations
@@ -125,7 +127,8 @@ def main() -> None:
         f"options: {arguments.options or 'none'}; ms a step, medians of {arguments.rounds} rounds"
     )
     print(
-        "network   T  method          plain    ours  ours/plain   bar   TorchJD  ours/TorchJD  bar"
+        "network   T  method          plain    ours  ours/plain   bar   "
+        "TorchJD  ours/TorchJD  bar   LibMTL's way  ours/LibMTL's"
     )
     for network in arguments.networks:
         for tasks in arguments.tasks:
@@ -142,24 +145,27 @@ def _row(
     one: dict[str, Any] = {"network": network, "tasks": tasks}
     first = ours.ask(**one, method=method, options=arguments.options, steps=1)
     steps = max(2, int(arguments.seconds * 1000 / first))
-    plain, mine, theirs = [], [], []
+    plain, mine, theirs, loops = [], [], [], []
     for _ in range(arguments.rounds):
         plain.append(ours.ask(**one, method="plain", options={}, steps=2 * steps))
         mine.append(ours.ask(**one, method=method, options=arguments.options, steps=steps))
         if peer is not None:
+            asked = {**one, "method": method, "steps": max(1, steps // 2)}
             options = [o for o in PEER_OPTIONS if method not in BY_MATRIX or not o.get("gramian")]
-            times = [
-                peer.ask(**one, method=method, options=o, steps=max(1, steps // 2)) for o in options
-            ]
-            theirs.append(min(times))
+            theirs.append(min(peer.ask(**asked, options=each) for each in options))
+            loops.append(peer.ask(**asked, options={"loop": True}))
     ratio = statistics.median(a / b for a, b in zip(mine, plain, strict=True))
     row = (
         f"{network:7} {tasks:3}  {method:13} {statistics.median(plain):7.1f} "
         f"{statistics.median(mine):7.1f} {ratio:11.2f} {BARS.get((network, tasks), 0):5.2f}"
     )
     if theirs:
-        against = statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+        against, against_loop = (
+            statistics.median(a / b for a, b in zip(mine, times, strict=True))
+            for times in (theirs, loops)
+        )
         row += f" {statistics.median(theirs):9.1f} {against:13.2f} {PEER_BARS[network]:4.2f}"
+        row += f" {statistics.median(loops):14.1f} {against_loop:14.2f}"
     return row
 
 

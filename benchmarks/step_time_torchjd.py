@@ -68,7 +68,8 @@ class Measurement:
         network: "mlp" or "cnn".
         tasks: Number of tasks.
         method: A key of `METHODS`, or "plain".
-        options: `chunk` (parallel_chunk_size) and `gramian` (optimize_gramian_computation).
+        options: `chunk` (parallel_chunk_size) and `gramian` (optimize_gramian_computation), or
+            `loop`: a backward pass for each task and rows of all shared gradients, as LibMTL does.
     """
 
     def __init__(self, network: str, tasks: int, method: str, options: dict[str, Any]) -> None:
@@ -81,6 +82,7 @@ class Measurement:
         self.aggregator = None if method == "plain" else METHODS[method](tasks)
         self.chunk = options.get("chunk")
         self.by_gramian = options.get("gramian", False)
+        self.loop = options.get("loop", False)
 
     def step(self) -> None:
         """Takes a training step."""
@@ -90,11 +92,25 @@ class Measurement:
         self.optimizer.zero_grad()
         if self.aggregator is None:
             torch.stack(losses).sum().backward()
+        elif self.loop:
+            self._one_backward_each(losses)
         else:
             mtl_backward(losses, features=features, parallel_chunk_size=self.chunk)
             more = {"optimize_gramian_computation": True} if self.by_gramian else {}
             jac_to_grad(self.model.trunk.parameters(), self.aggregator, **more)
         self.optimizer.step()
+
+    def _one_backward_each(self, losses: list[torch.Tensor]) -> None:
+        shared = list(self.model.trunk.parameters())
+        rows = []
+        for number, loss in enumerate(losses, start=1):
+            loss.backward(retain_graph=number < len(losses))
+            rows.append(torch.cat([parameter.grad.flatten() for parameter in shared]))
+            for parameter in shared:
+                parameter.grad = None
+        parts = self.aggregator(torch.stack(rows)).split([each.numel() for each in shared])
+        for parameter, part in zip(shared, parts, strict=True):
+            parameter.grad = part.view_as(parameter)
 
     def milliseconds(self, steps: int) -> float:
         """Returns the mean time of a step."""
