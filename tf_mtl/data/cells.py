@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+import warnings
 from typing import Any
 
 from .frames import content_of, row_name
@@ -11,6 +12,10 @@ from .frames import content_of, row_name
 _ISO_DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 )
+# What people read as a number or a date, and what pandas may leave as text.
+_NUMBER = r"[-+]?\d+([.,]\d+)?|[-+]?\d{1,3}([., ']\d{3})+([.,]\d+)?"
+_DATE = r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)\d{2,4}"
+_WRITTEN = re.compile(rf"[-+]?[$€£¥]?\s?({_NUMBER})\s?[$€£¥%]?|{_DATE}")
 # A column of text with at least this share of numbers is taken for numbers with stray cells.
 _MOSTLY = 0.9
 
@@ -38,6 +43,8 @@ class Cells:
         self._present = 0
         self._stray = 0
         self._first_stray = ("", "")
+        self._odd = 0
+        self._written = ("", "")
         self._refused = ""
 
     def add(self, series: Any) -> str:
@@ -82,6 +89,9 @@ class Cells:
 
         Raises:
             ValueError: If the cells cannot be an input, or are almost but not all numbers.
+
+        Warns:
+            UserWarning: If text looks like numbers or dates.
         """
         if self._refused:
             raise ValueError(
@@ -99,7 +109,15 @@ class Cells:
             raise ValueError(
                 f"{what} holds numbers but for {self._stray} cells, the first of them {cell} in "
                 f"{row}. Declare it a missing value (from_csv: missing_values=[{cell}]), or list "
-                "the column in `categorical` of the encoding."
+                "the column in `categorical` of the encoding. Numbers such as 1,5 need decimal=','."
+            )
+        if any(self._written) and 1 - self._odd / self._present >= _MOSTLY:
+            cell, row = self._written
+            warnings.warn(
+                f"{what} holds text that looks like numbers or dates, such as {cell} in {row}, and "
+                "becomes categories. Convert it (pandas.to_numeric, pandas.to_datetime; from_csv: "
+                "decimal=','), or list the column in `categorical` of the encoding if it is right.",
+                stacklevel=2,
             )
         return "category"
 
@@ -125,6 +143,17 @@ class Cells:
             _ISO_DATE.fullmatch(str(value).strip()) for value in different
         )
         self._count(series, series.isin(stray) if len(stray) else None, dates=True)
+        self._look_at_text(series, different)
+
+    def _look_at_text(self, series: Any, different: Any) -> None:
+        """Counts cells that do not look like numbers or dates, and finds one that does."""
+        like = [value for value in different if _WRITTEN.fullmatch(str(value).strip())]
+        self._odd += int((series.notna() & ~series.isin(like)).sum())
+        # Digits alone may be a code: it is text because somebody wanted it to be.
+        sure = [value for value in like if not str(value).strip().isdigit()]
+        if sure and not any(self._written):
+            place = int(series.isin(sure).to_numpy().argmax())
+            self._written = (repr(series.iloc[place]), row_name(series.index, place))
 
     def _count(self, series: Any, stray: Any, dates: bool = False) -> None:
         """Counts cells, and those that are no number in text."""
