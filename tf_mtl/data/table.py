@@ -262,6 +262,7 @@ def splits_from_tables(
         seed=seed,
         network=network,
         columns=columns,
+        tokens=tagged,
         batched=lambda part, order: fitted_tags(
             tables[part].batches(parts[part], rows[part], batch_size, order), tagged, of_inputs
         ),
