@@ -229,6 +229,17 @@ def test_text_that_looks_like_codes_is_not_reported(cells):
     assert data.from_dataframe(frame, {"y": "binary"}).inputs["x"].dtype == "string"
 
 
+def test_numbers_that_become_equal_are_reported():
+    frame = pd.DataFrame({"x": np.arange(60), "y": [0, 1, 1] * 20})
+    large = frame.assign(id=frame["x"] + 2**40)
+    with pytest.warns(UserWarning, match="'id' of the table holds numbers from 1099511627776 to"):
+        data.from_dataframe(large, {"y": "binary"})
+    data.from_dataframe(large, {"y": "binary"}, encoding={"categorical": ["id"]})
+    seconds = frame.assign(time=1_700_000_000 + 3600 * frame["x"])
+    data.from_dataframe(seconds, {"y": "binary"})
+    data.from_dataframe(frame.assign(same=0.1), {"y": "binary"})
+
+
 def test_objects_of_python_are_numbers_and_dates():
     days = [datetime.date(2024, 1, 1) + datetime.timedelta(n) for n in range(60)]
     moments = [pd.Timestamp(day) for day in days]

@@ -7,6 +7,8 @@ import reprlib
 import warnings
 from typing import Any
 
+import numpy as np
+
 from .frames import content_of, row_name
 
 _ISO_DATE = re.compile(
@@ -18,6 +20,8 @@ _DATE = r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)\d{2,4}"
 _WRITTEN = re.compile(rf"[-+]?[$€£¥]?\s?({_NUMBER})\s?[$€£¥%]?|{_DATE}")
 # A column of text with at least this share of numbers is taken for numbers with stray cells.
 _MOSTLY = 0.9
+# Numbers that float32 cannot divide into so many steps are hardly told apart.
+_STEPS = 256
 
 
 class Cells:
@@ -46,6 +50,8 @@ class Cells:
         self._odd = 0
         self._written = ("", "")
         self._refused = ""
+        self._least, self._greatest = np.inf, -np.inf
+        self._rounded = False
 
     def add(self, series: Any) -> str:
         """Takes note of the next rows of the column, and returns their content."""
@@ -60,6 +66,7 @@ class Cells:
         elif isinstance(series.dtype, pd.CategoricalDtype):
             self._typed.add("category")
         elif series.dtype.kind in "biuf":
+            self._look_at_numbers(series)
             self._count(series, series.notna() if series.dtype.kind == "b" else None)
         else:
             self._add_objects(series)
@@ -91,7 +98,7 @@ class Cells:
             ValueError: If the cells cannot be an input, or are almost but not all numbers.
 
         Warns:
-            UserWarning: If text looks like numbers or dates.
+            UserWarning: If text looks like numbers or dates, or numbers become equal in float32.
         """
         if self._refused:
             raise ValueError(
@@ -101,6 +108,7 @@ class Cells:
         if self._typed:
             return "category" if "category" in self._typed else "date"
         if not self._has_text and len(self._contents) < 2:
+            self._check_steps(what)
             return "number"
         if self._only_dates:
             return "date"
@@ -120,6 +128,31 @@ class Cells:
                 stacklevel=2,
             )
         return "category"
+
+    def _look_at_numbers(self, series: Any) -> None:
+        """Takes note of the range, and whether float32 holds the numbers as they are."""
+        numbers = series.to_numpy("float64", na_value=np.nan)
+        numbers = numbers[np.isfinite(numbers)]
+        if len(numbers):
+            self._least = min(self._least, float(numbers.min()))
+            self._greatest = max(self._greatest, float(numbers.max()))
+            with np.errstate(over="ignore"):
+                self._rounded |= bool((numbers.astype("float32") != numbers).any())
+
+    def _check_steps(self, what: str) -> None:
+        """Warns of numbers that lie too close to each other for float32, such as large ones."""
+        if not self._rounded or self._least == self._greatest:
+            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = np.spacing(np.float32(max(abs(self._least), abs(self._greatest))))
+            steps = (self._greatest - self._least) / step
+        if steps < _STEPS:
+            warnings.warn(
+                f"{what} holds numbers from {self._least:.17g} to {self._greatest:.17g}, which as "
+                f"float32 lie {step:.3g} apart and become equal. Subtract a number from them, list "
+                "them in `categorical` of the encoding, or leave the column out with `ignore`.",
+                stacklevel=2,
+            )
 
     def _add_objects(self, series: Any) -> None:
         import pandas as pd
