@@ -40,6 +40,19 @@ def test_tables(cli, folder, source):
         assert "120 rows" in outcome.out
 
 
+def test_a_decimal_comma(cli, folder):
+    frame = pd.DataFrame({"size": np.arange(60) / 4, "price": np.arange(60) / 2})
+    frame.to_csv("prices.csv", index=False, sep=";", decimal=",")
+    options = ("--separator", ";", "--decimal", ",", "--epochs", 1, "--units", "8", "--quiet")
+    outcome = cli("train", "prices.csv", "-t", "price=regression", *options, "--no-export")
+    assert outcome.code == 0, outcome.err
+    outcome = cli("predict", "runs/prices/1", "prices.csv", "-o", "found.csv", "--keep", "size")
+    assert outcome.code == 0, outcome.err
+    found = pd.read_csv("found.csv")
+    assert found["size"].tolist() == frame["size"].tolist()
+    assert 5 < found["price"].mean() < 25
+
+
 @pytest.mark.parametrize("others", [["number"], []])
 def test_columns_of_text_are_read_word_by_word(cli, folder, others):
     number = np.arange(200)

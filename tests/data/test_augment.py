@@ -226,6 +226,24 @@ def test_colours_change_no_label():
         np.testing.assert_array_equal(labels[task], values)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: LAYERS.RandomSaturation((0.9, 0.9), seed=1),
+        lambda: LAYERS.Resizing(20, 30, interpolation="bicubic"),
+    ],
+)
+def test_pixels_stay_within_their_range(layer):
+    x = np.random.default_rng(0).choice(np.array([0, 255], "uint8"), (4, 16, 16, 3))
+    y = {"price": np.zeros(4, "float32")}
+    found, _ = changed([layer()], x, y)
+    assert found.dtype == np.float32
+    assert found.min() >= 0
+    assert found.max() <= 255
+    scaled, _ = changed([LAYERS.Rescaling(1 / 127.5, offset=-1), layer()], x, y)
+    assert scaled.min() < -0.5
+
+
 def test_the_image_among_several_inputs():
     x, y = scene()
     inputs = {"photo": x, "age": np.arange(ROWS)}

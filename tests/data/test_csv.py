@@ -46,6 +46,24 @@ def test_tabs(tmp_path, separator):
     assert data.read_csv(path, separator=separator).shape == (100, 4)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_decimal_comma(tmp_path, stream):
+    rows = [f"{n},5;{n}" for n in range(60)]
+    path = write(tmp_path / "a.csv", [*rows, ";60"], "size;price")
+    options = {"separator": ";", "decimal": ",", "stream": stream, "batch_size": 100}
+    splits = data.from_csv(path, {"price": "regression"}, **options)
+    assert splits.inputs["size"].dtype == "float32"
+    for x, y in splits.train:
+        known = ~np.isnan(x["size"][:, 0])
+        np.testing.assert_array_equal(x["size"][:, 0][known], y["price"][known] + 0.5)
+        assert known.sum() >= len(known) - 1
+    frame = data.read_csv(path, separator=";", decimal=",")
+    assert frame["size"][:3].tolist() == [0.5, 1.5, 2.5]
+    for wrong in ({"decimal": ","}, {"decimal": "point"}):
+        with pytest.raises(ValueError, match=r"`decimal` must be '\.' or ',' and differ"):
+            data.read_csv(path, **wrong)
+
+
 def test_files_without_header_and_with_their_own_test_file(tmp_path):
     names = ["age", "job", "note-1", "rich"]
     train = write(tmp_path / "train.csv", ROWS, header=None)

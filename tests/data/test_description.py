@@ -77,6 +77,11 @@ def test_batches_without_targets_and_with_weights():
     assert found.table.loc[("v", "data"), ["rows", "labelled", "min", "max"]].tolist() == [
         4, 2, 1.0, 4.0,
     ]  # fmt: skip
+    flags = {"f": np.array([[1, 0], [1, 1], [1, -1]])}
+    by_label = [(np.zeros((3, 2)), flags, {"f": np.array([[1.0, 1], [0, 1], [0, 1]])})]
+    found = data.describe(by_label, {"f": data.Target("multilabel", units=2)})
+    assert found.table.loc[("f", "data"), "labelled"] == 2
+    assert found.classes["f"]["data"].tolist() == [1, 1]
     texts = tf.data.Dataset.from_tensor_slices((["x"] * 3, {"t": ["yes", "", "yes"]})).batch(2)
     assert data.describe(texts).classes["t"]["data"].to_dict() == {"yes": 2}
 

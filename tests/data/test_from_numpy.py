@@ -200,6 +200,7 @@ def with_value(array, row, value):
         (with_value(X, 7, np.nan), {"a": CLASSES}, None, "x holds NaN in row 7"),
         ({"p": with_value(X, 9, np.inf)}, {"a": CLASSES}, None, r"x\['p'\] .*infinite.* row 9"),
         (X * 1e300, {"a": CLASSES}, None, "infinite"),
+        (np.full(X.shape, 2**63, "uint64"), {"a": CLASSES}, None, "beyond int64"),
         (X.astype(object), {"a": CLASSES}, None, "x has dtype object"),
         (X, {"a": CLASSES}, {"a": "clasification"}, "Did you mean 'classification'"),
         (X, {"a": CLASSES}, {"b": "binary"}, "Unknown task.*'b'.*'a'"),

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tf_mtl import data
 from tf_mtl.data.image_files import decoded
+from tf_mtl.data.jpeg_orientation import orientation
 
 SIZE = (12, 16)
 
@@ -160,6 +161,46 @@ def test_every_format_has_every_number_of_channels(folder, kind, channels):
             assert (image[..., 3] == 255).all()
     splits = data.from_image_folder(folder, size=SIZE, channels=channels)
     assert rows(splits.test)[0].shape[1:] == (*SIZE, channels)
+
+
+@pytest.mark.parametrize("held", range(1, 9))
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_photographs_are_turned_upright(tmp_path, held, channels):
+    pixels = np.zeros((16, 24, 3), "uint8")
+    pixels[:8, :8] = 250  # one corner
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "a description", held
+    photograph = Image.fromarray(pixels)
+    for n in range(30):
+        (tmp_path / "ab"[n % 2]).mkdir(exist_ok=True)
+        photograph.save(tmp_path / "ab"[n % 2] / f"{n}.jpg", exif=exif)
+    with Image.open(tmp_path / "a" / "0.jpg") as image:
+        seen = np.array(ImageOps.exif_transpose(image).convert("L")) > 128
+    splits = data.from_image_folder(tmp_path, size=seen.shape, channels=channels)
+    for image in rows(splits.test)[0]:
+        np.testing.assert_array_equal(image[..., 0] > 128, seen)
+
+
+def test_exif_of_all_kinds():
+    def block(order):
+        def number(value, size):
+            return value.to_bytes(size, order)
+
+        entry = number(0x0112, 2) + number(3, 2) + number(1, 4) + number(6, 2) + number(0, 2)
+        mark = b"II" if order == "little" else b"MM"
+        return mark + number(42, 2) + number(8, 4) + number(1, 2) + entry
+
+    def segment(kind, content):
+        return b"\xff" + kind + (len(content) + 2).to_bytes(2, "big") + content
+
+    other = segment(b"\xe0", b"JFIF\0" + bytes(9))
+    for order in ("little", "big"):
+        exif = segment(b"\xe1", b"Exif\0\0" + block(order))
+        assert orientation(b"\xff\xd8" + exif) == 6
+        assert orientation(b"\xff\xd8" + other + exif + b"\xff\xda") == 6
+        for length in range(len(exif) - 4):  # cut off before the number
+            assert orientation(b"\xff\xd8" + exif[:length]) == 1
+        assert orientation(b"\xff\xd8" + other + b"\xff\xda" + exif) == 1
 
 
 @pytest.mark.parametrize("kind", ["png", "bmp"])

@@ -1,3 +1,5 @@
+import datetime
+import decimal
 import subprocess
 import sys
 
@@ -207,6 +209,79 @@ def test_text_without_repetition_is_reported():
         data.from_dataframe(frame, {"y": "binary"}, encoding={"max_categories": 20})
 
 
+@pytest.mark.parametrize(
+    "text", ["{}.5", "{},5", "${},000.5", "{}0 €", "{}%", "1.{}", "01.12.19{}", "1/{}/2024"]
+)
+def test_text_that_looks_like_numbers_or_dates_is_reported(text):
+    cells = [text.format(10 + n % 20) for n in range(58)]
+    # Beside numbers that pandas reads "?" would be an error.
+    frame = pd.DataFrame(
+        {"x": [*cells, None, "2" if text in ("{}.5", "1.{}") else "?"], "y": [0, 1] * 30}
+    )
+    with pytest.warns(UserWarning, match=r"'x' of the table.*looks like numbers.*row 1, and"):
+        data.from_dataframe(frame, {"y": "binary"})
+    data.from_dataframe(frame, {"y": "binary"}, encoding={"categorical": ["x"]})
+
+
+@pytest.mark.parametrize("cells", [["007", "12"], ["10.0.0.1", "10.0.0.2"], ["3.5 m", "4 m"]])
+def test_text_that_looks_like_codes_is_not_reported(cells):
+    frame = pd.DataFrame({"x": cells * 30, "y": [0, 1, 1] * 20})
+    assert data.from_dataframe(frame, {"y": "binary"}).inputs["x"].dtype == "string"
+
+
+def test_numbers_that_become_equal_are_reported():
+    frame = pd.DataFrame({"x": np.arange(60), "y": [0, 1, 1] * 20})
+    large = frame.assign(id=frame["x"] + 2**40)
+    with pytest.warns(UserWarning, match="'id' of the table holds numbers from 1099511627776 to"):
+        data.from_dataframe(large, {"y": "binary"})
+    data.from_dataframe(large, {"y": "binary"}, encoding={"categorical": ["id"]})
+    seconds = frame.assign(time=1_700_000_000 + 3600 * frame["x"])
+    data.from_dataframe(seconds, {"y": "binary"})
+    data.from_dataframe(frame.assign(same=0.1), {"y": "binary"})
+
+
+def test_objects_of_python_are_numbers_and_dates():
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(n) for n in range(60)]
+    moments = [pd.Timestamp(day) for day in days]
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    quarters = [decimal.Decimal(n) / 4 for n in range(60)]
+    frame = pd.DataFrame({
+        "day": days,
+        "moment": pd.Series([None, *moments[1:]], dtype=object),
+        "zoned": pd.Series([moment.tz_localize(zone) for moment in moments], dtype=object),
+        "written": [int(day.strftime("%Y%m%d")) for day in days],
+        "price": pd.Series([None, *quarters[1:]], dtype=object),
+        "arrow": pd.Series(quarters).astype(pd.ArrowDtype(pa.decimal128(8, 2))),
+        "tax": quarters,
+    })  # fmt: skip
+    given = frame.copy()
+    splits = data.from_dataframe(frame, {"tax": "auto"}, encoding={"dates": ["written"]})
+    assert splits.targets["tax"].kind == "regression"
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    number = np.arange(60.0)
+    gap = np.where(number, number, np.nan)
+    np.testing.assert_array_equal(x["day_days"][:, 0], 19723 + number)
+    np.testing.assert_array_equal(x["written_days"][:, 0], 19723 + number)
+    np.testing.assert_array_equal(x["moment_days"][:, 0], 19723 + gap)
+    np.testing.assert_allclose(x["zoned_days"][:, 0], 19723 + number - 2 / 24, atol=2e-3, rtol=0)
+    np.testing.assert_array_equal(x["arrow"][:, 0], number / 4)
+    np.testing.assert_array_equal(x["price"][:, 0], gap / 4)
+    pd.testing.assert_frame_equal(frame, given)  # that of the user stays as it was
+
+
+def test_columns_that_no_signature_can_be_called_after(tmp_path):
+    frame = pd.DataFrame({"self": np.arange(60.0), "class": np.arange(60.0), "y": [0, 1, 1] * 20})
+    splits = data.from_dataframe(frame, {"y": "binary"})
+    assert splits.columns == {"column_self": "self", "column_class": "class"}
+    model = mtl.build_model(
+        splits.features, mtl.trunks.MLP([4]), {"y": mtl.heads.BinaryClassification()}
+    )
+    served = tf.saved_model.load(mtl.export.saved_model(model, tmp_path / "people"))
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    expected = model.predict(x, verbose=0)["y"]
+    np.testing.assert_allclose(served.signatures["serving_default"](**x)["y"], expected, rtol=1e-5)
+
+
 def test_names_that_would_collide():
     frame = pd.DataFrame(RANDOM.normal(size=(50, 4)), columns=["a b", "a-b", "日本", "y"])
     splits = data.from_dataframe(
@@ -290,6 +365,30 @@ def test_a_table_for_prediction():
     frame.loc[3, "age"] = "old"
     with pytest.raises(ValueError, match=r"'old' in row 4 of column 'age'.*not a number"):
         data.inputs_from_dataframe(frame, model.input)
+
+
+@pytest.mark.parametrize(
+    ("names", "arguments"),
+    [
+        (["a b", "a-b"], {"ignore": ["a b"]}),
+        (["a_b", "a-b"], {"ignore": ["a_b"]}),
+        (["a b", "a-b"], {}),
+        (["visit_days", "visit"], {"ignore": ["visit_days"]}),
+    ],
+)
+def test_columns_that_are_not_told_by_their_names(names, arguments):
+    frame = pd.DataFrame({names[0]: range(60), names[1]: [5.5, 6.5] * 30, "y": [0, 1, 1] * 20})
+    if "visit" in frame:
+        frame["visit"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(60), "D")
+    splits = data.from_dataframe(frame, {"y": "binary"}, **arguments)
+    with pytest.raises(ValueError, match=r"may be any of the columns .*splits\.columns"):
+        data.inputs_from_dataframe(frame, splits.inputs)
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    last = next(reversed(splits.inputs))
+    assert x[last][0, 0] == (19723 if "visit" in frame else 5.5)
+    alone = frame[list(splits.columns.values())]
+    if len(splits.columns) == 1:  # nothing else that may be meant
+        assert data.inputs_from_dataframe(alone, splits.inputs)[last][0, 0] == x[last][0, 0]
 
 
 def test_a_table_of_one_column():
@@ -388,6 +487,8 @@ GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] 
         (GOOD.assign(x=[str(n) for n in range(49)] + ["n.a."]), {},
          r"numbers but for 1 cells.*'n.a.' in row 50.*missing_values"),
         (GOOD.assign(x=pd.to_timedelta(np.arange(50), "D")), {}, "Timedelta"),
+        (GOOD.set_axis(pd.MultiIndex.from_product([["a"], GOOD.columns]), axis=1), {},
+         r"names of 2 parts, such as \('a', 'x'\).*join"),
         (GOOD, {"test": GOOD.drop(columns="word")}, r"lacks the columns \['word'\]"),
         (GOOD, {"test": GOOD.assign(y=[2] * 50)}, "test table.*from 0 to 1.*row 1"),
         ([1, 2], {}, "Expected a pandas.DataFrame"),

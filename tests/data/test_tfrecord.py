@@ -97,6 +97,34 @@ def written(tmp_path_factory):
     return folder
 
 
+def test_tags_have_as_many_steps_as_the_texts_of_a_batch(tmp_path):
+    random = np.random.default_rng(0)
+    lengths = random.integers(1, 9, 120)
+    frame = pd.DataFrame({
+        "text": [" ".join(f"w{random.integers(9)}" for _ in range(count)) for count in lengths],
+        "tags": [random.integers(-1, 3, count).tolist() for count in lengths],
+        "other": ["some words"] * 120,
+    })  # fmt: skip
+    frame.loc[5, "tags"] = None
+    given = data.from_dataframe(
+        frame, {"tags": data.Target("tagging", num_classes=3)},
+        encoding={"texts": ["other", "text"]}, batch_size=16, stratify=None,
+    )  # fmt: skip
+    folder = data.write_tfrecord(given, tmp_path / "tags", rows_per_shard=30)
+    found = data.from_tfrecord(folder, batch_size=16)
+    assert found.tokens == given.tokens == {"tags": "text"}
+    for one, two in zip(found.valid, given.valid, strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, one, two)
+    known = dict(zip(frame["text"], frame["tags"], strict=True))
+    for x, y in data.from_tfrecord(folder, batch_size=7).train:
+        texts = [text.decode() for text in x["text"].numpy()[:, 0]]
+        assert y["tags"].shape[1] == max(len(text.split()) for text in texts)
+        for text, tags in zip(texts, y["tags"].numpy().tolist(), strict=True):
+            if known[text] and frame["text"].eq(text).sum() == 1:
+                assert tags[: len(known[text])] == known[text]
+                assert set(tags[len(known[text]) :]) <= {-1}
+
+
 def test_order_is_told_by_seed_and_epoch(written):
     first, second = (data.from_tfrecord(written, seed=3, shuffle=30) for _ in range(2))
     epochs = [rows(first.train)[0] for _ in range(3)]

@@ -140,6 +140,10 @@ def test_a_model_loaded_from_file_exports_the_same(tmp_path):
             lambda: keras.Model(a := keras.Input((2,), sparse=True), {"y": a}),
             "sparse or ragged",
         ),
+        *(
+            (lambda name=name: keras.Model(a := keras.Input((2,), name=name), {"y": a}), "name=")
+            for name in ("class", "self")
+        ),
     ],
 )
 def test_models_that_cannot_be_served_by_name(make, words, tmp_path):

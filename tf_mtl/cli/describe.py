@@ -18,6 +18,7 @@ def describe(
     ignore: options.Ignore = None,
     test_file: options.TestFile = None,
     separator: options.Separator = None,
+    decimal: options.Decimal = None,
     missing_value: options.MissingValue = None,
     stream: options.Stream = None,
     figure: Annotated[
@@ -40,6 +41,7 @@ def describe(
     given.put("data.ignore", ignore)
     given.put("data.test_path", test_file)
     given.put("data.separator", separator)
+    given.put("data.decimal", decimal)
     given.put("data.missing_values", missing_value)
     given.put("data.stream", stream)
     _check_pictures(figure, examples)

@@ -76,6 +76,15 @@ Separator = Annotated[
         help="Between the cells of a CSV file.",
     ),
 ]
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        rich_help_panel=_DATA,
+        show_default="point",
+        help="Between the whole and the rest of a number in a CSV file, such as ','.",
+    ),
+]
 MissingValue = Annotated[
     list[str] | None,
     typer.Option(

@@ -24,11 +24,12 @@ data:
   # fractions: [0.8, 0.1, 0.1]      # training, validation, test
   # stratify: income                # task whose class shares are kept in every part
 
-  # For a table (CSV, Parquet); separator, names and missing_values for CSV only:
+  # For a table (CSV, Parquet); separator to missing_values for CSV only:
   # ignore: [id]                    # columns that are neither input nor target
   # groups: person                  # rows that agree in this column stay in one part
   # test_path: test.csv             # a file with the test rows
   # separator: ";"
+  # decimal: ","                    # where 1,5 is one and a half
   # names: [age, income]            # column names of a file that has none
   # missing_values: ["?"]           # cells that stand for a missing value
   # encoding: {{categorical: [postal-code], dates: [born], intervals: 64, max_categories: 1000}}

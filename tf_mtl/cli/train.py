@@ -21,6 +21,7 @@ def train(
     ignore: options.Ignore = None,
     test_file: options.TestFile = None,
     separator: options.Separator = None,
+    decimal: options.Decimal = None,
     missing_value: options.MissingValue = None,
     stream: options.Stream = None,
     batch_size: options.BatchSize = None,
@@ -68,6 +69,7 @@ def train(
     given.put("data.ignore", ignore)
     given.put("data.test_path", test_file)
     given.put("data.separator", separator)
+    given.put("data.decimal", decimal)
     given.put("data.missing_values", missing_value)
     given.put("data.stream", stream)
     given.put("data.batch_size", batch_size)

@@ -76,6 +76,7 @@ class Augment:
             check_layer(layer, self.kinds)
         self.image = image
         self.layers = [_copy(layer) for layer in layers]
+        self._rescales = any(isinstance(layer, keras.layers.Rescaling) for layer in layers)
         self.classes = {
             task: _num_classes(task, self.targets[task])
             for task, kind in self.kinds.items()
@@ -87,12 +88,14 @@ class Augment:
         """Returns a batch `(x, {task: y}[, weights])` of changed images and labels.
 
         Args:
-            x: Images `[B, height, width, channels]`, or a dictionary that holds them.
+            x: Images `[B, height, width, channels]`, or a dictionary that holds them. They become
+                float32; those that were uint8 stay within 0 to 255, unless a layer rescales them.
             y: `{task: labels}`, B rows each.
             *weights: Sample weights, if any: `[B]` or `{task: [B]}`. They mix with the labels.
         """
         check_known(y, self.kinds, "task in the labels to augment:")
-        images = self._image_of(x)
+        given = self._image_of(x)
+        images = tf.cast(given, tf.float32)
         labels = {task: self._prepared(task, values) for task, values in y.items()}
         rest: Any = weights
         for layer in self.layers:
@@ -116,18 +119,21 @@ class Augment:
                     for task, values in labels.items()
                 }
         found = {task: self._finished(task, values, y[task]) for task, values in labels.items()}
+        if given.dtype == tf.uint8 and not self._rescales:
+            # Some layers go beyond the pixels' range, where a model of bytes would see 256 as 0.
+            images = tf.clip_by_value(images, 0, 255)
         return (_with_image(x, self.image, images), found, *rest)
 
     def _image_of(self, x: Any) -> tf.Tensor:
         if not isinstance(x, Mapping):
-            return tf.cast(x, tf.float32)
+            return tf.convert_to_tensor(x)
         if self.image is None:
             raise ValueError(
                 f"The inputs are a dictionary with the keys {list(x)}. Say which one is the image: "
                 "Augment(layers, targets, image=...)."
             )
         check_known([self.image], x, "input")
-        return tf.cast(x[self.image], tf.float32)
+        return tf.convert_to_tensor(x[self.image])
 
     def _prepared(self, task: str, values: Any) -> tf.Tensor:
         """Returns labels as floats, in which NaN is missing; those of pixels with channels."""

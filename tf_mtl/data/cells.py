@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 import reprlib
+import warnings
 from typing import Any
+
+import numpy as np
 
 from .frames import content_of, row_name
 
 _ISO_DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 )
+# What people read as a number or a date, and what pandas may leave as text.
+_NUMBER = r"[-+]?\d+([.,]\d+)?|[-+]?\d{1,3}([., ']\d{3})+([.,]\d+)?"
+_DATE = r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)\d{2,4}"
+_WRITTEN = re.compile(rf"[-+]?[$€£¥]?\s?({_NUMBER})\s?[$€£¥%]?|{_DATE}")
 # A column of text with at least this share of numbers is taken for numbers with stray cells.
 _MOSTLY = 0.9
+# Numbers that float32 cannot divide into so many steps are hardly told apart.
+_STEPS = 256
 
 
 class Cells:
@@ -38,7 +47,11 @@ class Cells:
         self._present = 0
         self._stray = 0
         self._first_stray = ("", "")
+        self._odd = 0
+        self._written = ("", "")
         self._refused = ""
+        self._least, self._greatest = np.inf, -np.inf
+        self._rounded = False
 
     def add(self, series: Any) -> str:
         """Takes note of the next rows of the column, and returns their content."""
@@ -53,6 +66,7 @@ class Cells:
         elif isinstance(series.dtype, pd.CategoricalDtype):
             self._typed.add("category")
         elif series.dtype.kind in "biuf":
+            self._look_at_numbers(series)
             self._count(series, series.notna() if series.dtype.kind == "b" else None)
         else:
             self._add_objects(series)
@@ -82,6 +96,9 @@ class Cells:
 
         Raises:
             ValueError: If the cells cannot be an input, or are almost but not all numbers.
+
+        Warns:
+            UserWarning: If text looks like numbers or dates, or numbers become equal in float32.
         """
         if self._refused:
             raise ValueError(
@@ -91,6 +108,7 @@ class Cells:
         if self._typed:
             return "category" if "category" in self._typed else "date"
         if not self._has_text and len(self._contents) < 2:
+            self._check_steps(what)
             return "number"
         if self._only_dates:
             return "date"
@@ -99,9 +117,42 @@ class Cells:
             raise ValueError(
                 f"{what} holds numbers but for {self._stray} cells, the first of them {cell} in "
                 f"{row}. Declare it a missing value (from_csv: missing_values=[{cell}]), or list "
-                "the column in `categorical` of the encoding."
+                "the column in `categorical` of the encoding. Numbers such as 1,5 need decimal=','."
+            )
+        if any(self._written) and 1 - self._odd / self._present >= _MOSTLY:
+            cell, row = self._written
+            warnings.warn(
+                f"{what} holds text that looks like numbers or dates, such as {cell} in {row}, and "
+                "becomes categories. Convert it (pandas.to_numeric, pandas.to_datetime; from_csv: "
+                "decimal=','), or list the column in `categorical` of the encoding if it is right.",
+                stacklevel=2,
             )
         return "category"
+
+    def _look_at_numbers(self, series: Any) -> None:
+        """Takes note of the range, and whether float32 holds the numbers as they are."""
+        numbers = series.to_numpy("float64", na_value=np.nan)
+        numbers = numbers[np.isfinite(numbers)]
+        if len(numbers):
+            self._least = min(self._least, float(numbers.min()))
+            self._greatest = max(self._greatest, float(numbers.max()))
+            with np.errstate(over="ignore"):
+                self._rounded |= bool((numbers.astype("float32") != numbers).any())
+
+    def _check_steps(self, what: str) -> None:
+        """Warns of numbers that lie too close to each other for float32, such as large ones."""
+        if not self._rounded or self._least == self._greatest:
+            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = np.spacing(np.float32(max(abs(self._least), abs(self._greatest))))
+            steps = (self._greatest - self._least) / step
+        if steps < _STEPS:
+            warnings.warn(
+                f"{what} holds numbers from {self._least:.17g} to {self._greatest:.17g}, which as "
+                f"float32 lie {step:.3g} apart and become equal. Subtract a number from them, list "
+                "them in `categorical` of the encoding, or leave the column out with `ignore`.",
+                stacklevel=2,
+            )
 
     def _add_objects(self, series: Any) -> None:
         import pandas as pd
@@ -125,6 +176,17 @@ class Cells:
             _ISO_DATE.fullmatch(str(value).strip()) for value in different
         )
         self._count(series, series.isin(stray) if len(stray) else None, dates=True)
+        self._look_at_text(series, different)
+
+    def _look_at_text(self, series: Any, different: Any) -> None:
+        """Counts cells that do not look like numbers or dates, and finds one that does."""
+        like = [value for value in different if _WRITTEN.fullmatch(str(value).strip())]
+        self._odd += int((series.notna() & ~series.isin(like)).sum())
+        # Digits alone may be a code: it is text because somebody wanted it to be.
+        sure = [value for value in like if not str(value).strip().isdigit()]
+        if sure and not any(self._written):
+            place = int(series.isin(sure).to_numpy().argmax())
+            self._written = (repr(series.iloc[place]), row_name(series.index, place))
 
     def _count(self, series: Any, stray: Any, dates: bool = False) -> None:
         """Counts cells, and those that are no number in text."""

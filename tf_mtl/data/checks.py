@@ -112,6 +112,11 @@ def _input(values: Any, where: str) -> np.ndarray:
     elif array.dtype in (bool, np.uint8):
         array = array.astype("float32")
     elif array.dtype != np.int32:
+        if array.size and array.max() > np.iinfo("int64").max:
+            raise ValueError(
+                f"{where} holds {array.max()}, which is beyond int64. Divide such numbers, or "
+                "number what they stand for from 0 (numpy.unique with return_inverse)."
+            )
         bounds = np.iinfo("int32")
         if array.size and not (bounds.min <= array.min() and array.max() <= bounds.max):
             array = array.astype("int64")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +13,7 @@ from ..names import check_known, unknown_name
 from .cells import Cells
 from .encoding import Encoding
 from .frames import as_frame, row_name
-from .identifiers import identifier, identifiers
+from .identifiers import identifiers, input_name
 from .target_columns import as_text
 
 DAYS = "_days"
@@ -103,7 +103,7 @@ def inputs_from_dataframe(
         inputs: The model's inputs, `{name: keras.Input}`: `splits.inputs` or `model.input`. That
             of a model with one input may be the `keras.Input` itself.
         columns: `{input name: column}` as in `splits.columns`; if None, columns are found by
-            their names.
+            their names, which must tell them.
         source: Name of the table, for errors.
 
     Returns:
@@ -111,7 +111,7 @@ def inputs_from_dataframe(
 
     Raises:
         ValueError: For a column that is not there, or a cell that is not a number or date where
-            the model needs one.
+            the model needs one; without `columns` also where several columns may be meant.
 
     >>> import keras, pandas
     >>> frame = pandas.DataFrame({"hours-per-week": [40, 38]})
@@ -123,28 +123,42 @@ def inputs_from_dataframe(
     if not isinstance(inputs, Mapping):
         inputs = {one.name: one for one in keras.tree.flatten(inputs)}
     if columns is None:
-        columns = {name: _column_of(name, frame, source) for name in inputs}
+        columns = _columns_of(inputs, frame, source)
     check_known(inputs, columns, "input of the model")
     kinds = {
         columns[name]: "category" if tensor.dtype == "string" else "number"
         for name, tensor in inputs.items()
     }
     for name in inputs:
-        if name.endswith(DAYS) and identifier(columns[name]) != name:
+        if name.endswith(DAYS) and input_name(columns[name]) != name:
             kinds[columns[name]] = "date"
     arrays = input_arrays(frame, {name: columns[name] for name in inputs}, kinds, source)
     # Keras takes text as tensors only.
     return {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
 
 
-def _column_of(name: str, frame: Any, source: str) -> str:
-    names = identifiers(frame.columns)
-    for candidate in (name, name.removesuffix(DAYS)):
-        if candidate in frame.columns:
-            return candidate
-        if candidate in names:
-            return names[candidate]
-    raise ValueError(unknown_name(name, frame.columns, f"input column of {source}"))
+def _columns_of(inputs: Collection[str], frame: Any, source: str) -> dict[str, str]:
+    """Returns `{input name: column}`, the only column that can have given an input its name."""
+    alike: dict[str, list[str]] = {}
+    for column in frame.columns:
+        alike.setdefault(input_name(column), []).append(column)
+    found = {}
+    for name in inputs:
+        columns = [
+            column
+            for base in dict.fromkeys((name, name.removesuffix(DAYS)))
+            for column in alike.get(base, ())
+            if column == name or column not in inputs
+        ]
+        if not columns:
+            raise ValueError(unknown_name(name, frame.columns, f"input column of {source}"))
+        if len(columns) > 1:
+            raise ValueError(
+                f"The input {name!r} may be any of the columns {columns} of {source}. Say which "
+                "with `columns`: the splits that the model was trained on know it, splits.columns."
+            )
+        found[name] = columns[0]
+    return found
 
 
 def _numbers(series: Any, what: str) -> np.ndarray:
@@ -172,6 +186,8 @@ def _numbers(series: Any, what: str) -> np.ndarray:
 def _days(series: Any, what: str) -> np.ndarray:
     import pandas as pd
 
+    if series.dtype.kind in "iuf":  # 20241231
+        series = pd.Series(as_text(series), series.index)
     try:
         dates = pd.to_datetime(series, format="ISO8601", utc=True)
     except (ValueError, TypeError):

@@ -32,6 +32,7 @@ def from_csv(
     *,
     test_path: Files | None = None,
     separator: str = ",",
+    decimal: str = ".",
     names: Sequence[str] | None = None,
     missing_values: Sequence[str] = (),
     stream: bool = False,
@@ -49,6 +50,7 @@ def from_csv(
         test_path: File or files with the test rows in the same columns, if the source keeps them
             apart.
         separator: Between cells; a tab is "\t", also if it comes as a backslash and a t.
+        decimal: Between the whole and the rest of a number: "," where 1,5 is one and a half.
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
         missing_values: Further cells that are missing, such as "?".
@@ -74,8 +76,10 @@ def from_csv(
     """
     encoding = as_encoding(options.pop("encoding", None))
     separator = _unescaped(separator)
+    _check_decimal(decimal, separator)
     reading: dict[str, Any] = {
         "separator": separator,
+        "decimal": decimal,
         "names": names,
         "missing_values": missing_values,
     }
@@ -99,6 +103,7 @@ def read_csv(
     path: Files,
     *,
     separator: str = ",",
+    decimal: str = ".",
     names: Sequence[str] | None = None,
     missing_values: Sequence[str] = (),
     text_columns: Sequence[str] = (),
@@ -109,6 +114,7 @@ def read_csv(
     Args:
         path: The file, a pattern or a list of files.
         separator: Between cells.
+        decimal: Between the whole and the rest of a number.
         names: Column names of a file that has none.
         missing_values: Further cells that are missing.
         text_columns: Columns to keep as text even if they look like numbers, so that "007" is not
@@ -125,7 +131,8 @@ def read_csv(
     """
     paths = existing_files(path)
     separator = _unescaped(separator)
-    reading = (separator, names, missing_values, text_columns)
+    _check_decimal(decimal, separator)
+    reading = (separator, decimal, names, missing_values, text_columns)
     if chunk_rows is not None:
         return (piece for one in paths for piece in _pieces(one, chunk_rows, None, {}, *reading))
     frames = {}
@@ -143,12 +150,13 @@ def _pieces(
     columns: Sequence[str] | None,
     dtypes: Mapping[str, Any],
     separator: str,
+    decimal: str,
     names: Sequence[str] | None,
     missing_values: Sequence[str],
     text_columns: Sequence[str],
 ) -> Iterator[Any]:
     """Yields tables of so many rows; see `StreamedTable`."""
-    reading = (separator, names, missing_values, text_columns)
+    reading = (separator, decimal, names, missing_values, text_columns)
     with _readable(path, separator):
         pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
     unchecked = columns is None  # all columns are read when a file is read first
@@ -167,6 +175,7 @@ def _pieces(
 def _open(
     path: Path,
     separator: str,
+    decimal: str,
     names: Sequence[str] | None,
     missing_values: Sequence[str],
     text_columns: Sequence[str],
@@ -190,6 +199,7 @@ def _open(
     return pd.read_csv(
         path,
         sep=separator,
+        decimal=decimal,
         low_memory=False,
         names=columns,
         header=0 if named else None,
@@ -210,6 +220,15 @@ def _open(
 def _unescaped(separator: str) -> str:
     r"""Returns a tab for the two signs that "\t" stays in a terminal or a YAML file."""
     return separator.replace("\\t", "\t")
+
+
+def _check_decimal(decimal: str, separator: str) -> None:
+    if decimal not in (".", ",") or decimal == separator:
+        raise ValueError(
+            f"`decimal` must be '.' or ',' and differ from the separator. Received: "
+            f"decimal={decimal!r}, separator={separator!r}. Numbers such as 1,5 usually stand in "
+            "files with ';' between cells."
+        )
 
 
 def _may_be_short(frame: Any) -> bool:

@@ -165,8 +165,8 @@ class _Labels:
         is_text = values.dtype.kind in "OSU"
         there = values.astype(str) != "" if is_text else known_labels(values)
         if weight is not None:
-            weight = np.asarray(weight).reshape(len(values), *[1] * (values.ndim - 1))
-            there &= weight != 0
+            weight = np.asarray(weight)
+            there &= weight.reshape(*weight.shape, *[1] * (values.ndim - weight.ndim)) != 0
         self.rows += len(values)
         self.labelled += int(there.reshape(len(values), -1).any(axis=1).sum())
         chosen = values[there]

@@ -14,12 +14,13 @@ def as_frame(table: Any, source: str = "the table") -> Any:
     """Returns a table as a `pandas.DataFrame`.
 
     Args:
-        table: A `pandas.DataFrame`; a `pyarrow.Table`, a `polars.DataFrame` or anything else that
+        table: A `pandas.DataFrame`, in which decimals become floats and Python's dates times, as
+            they do for all others; a `pyarrow.Table`, a `polars.DataFrame` or anything else that
             has the Arrow C stream interface; a `polars.LazyFrame`; a `datasets.Dataset`.
         source: Its name, for errors.
 
     Raises:
-        ValueError: If it is no table.
+        ValueError: If it is no table, or has names of columns in several levels.
 
     >>> import pyarrow
     >>> as_frame(pyarrow.table({"age": [20, None]}))["age"].tolist()
@@ -29,7 +30,13 @@ def as_frame(table: Any, source: str = "the table") -> Any:
     import pyarrow as pa
 
     if isinstance(table, pd.DataFrame):
-        return table
+        if table.columns.nlevels > 1:
+            raise ValueError(
+                f"The columns of {source} have names of {table.columns.nlevels} parts, such as "
+                f"{next(iter(table.columns))!r}. Make one of them: "
+                "frame.columns = ['_'.join(map(str, column)) for column in frame.columns]."
+            )
+        return _without_objects(table)
     library = type(table).__module__.partition(".")[0]
     if library == "polars" and hasattr(table, "collect"):
         table = table.collect()
@@ -42,6 +49,26 @@ def as_frame(table: Any, source: str = "the table") -> Any:
             "and from_csv or from_parquet for files."
         )
     return arrow_frame(pa.table(table))
+
+
+def _without_objects(frame: Any) -> Any:
+    """Returns a table in which decimals are floats and Python's dates are times."""
+    import pandas as pd
+
+    found = frame
+    for place, dtype in enumerate(frame.dtypes):
+        column = frame.iloc[:, place]
+        content = pd.api.types.infer_dtype(column, skipna=True) if dtype.kind == "O" else ""
+        if content == "decimal":
+            column = pd.to_numeric(column.astype(object))
+        elif content in ("date", "datetime"):
+            zones = column.map(lambda cell: getattr(cell, "tzinfo", None)).notna()
+            column = pd.to_datetime(column, utc=bool(zones.any()))
+        else:
+            continue
+        found = frame.copy(deep=False) if found is frame else found
+        found.isetitem(place, column)
+    return found
 
 
 def arrow_frame(table: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -26,6 +27,18 @@ def identifier(column: object) -> str:
     return text if text[0].isalpha() else f"column_{text}"
 
 
+def input_name(column: object) -> str:
+    """Returns the name of a column as an argument of a SavedModel signature.
+
+    Words of Python cannot be arguments, and "self" is one of TensorFlow's own.
+
+    >>> input_name("hours-per-week"), input_name("class")
+    ('hours_per_week', 'column_class')
+    """
+    name = identifier(column)
+    return f"column_{name}" if keyword.iskeyword(name) or name == "self" else name
+
+
 def column_names(columns: Any) -> tuple[str, ...]:
     """Returns one or several columns as a tuple of text, as the tables have their names.
 
@@ -39,7 +52,7 @@ def column_names(columns: Any) -> tuple[str, ...]:
 def identifiers(
     columns: Iterable[object], taken: Iterable[str] = (), suffix: str = ""
 ) -> dict[str, str]:
-    """Returns `{identifier: column}`; a number is appended where two columns would share one.
+    """Returns `{input name: column}`; a number is appended where two columns would share one.
 
     Args:
         columns: The columns.
@@ -52,7 +65,7 @@ def identifiers(
     found: dict[str, str] = {}
     used = set(taken)
     for column in columns:
-        base = identifier(column)
+        base = input_name(column)
         name, count = base + suffix, 1
         while name in used:
             count += 1

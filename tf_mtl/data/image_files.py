@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from .jpeg_orientation import upright
 from .labels import MISSING
 from .reading import read_each
 
@@ -19,6 +20,8 @@ _DIRECT = {1: [_PNG], 4: [_PNG, _BMP]}
 
 def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
     """Returns an image, uint8 `[height, width, channels]`, the first frame of several.
+
+    JPEG files are turned upright, as cameras and phones say in them and viewers show them.
 
     Args:
         content: The bytes of a file.
@@ -35,9 +38,9 @@ def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
         return tf.concat([image, tf.fill(tf.shape(image[..., :1]), np.uint8(255))], axis=-1)
 
     if channels in (0, 3):
-        return direct(channels)
+        return upright(direct(channels), content)
     known = tf.reduce_any(tf.strings.substr(content, 0, 2) == _DIRECT[channels])
-    return tf.cond(known, lambda: direct(channels), from_colours)
+    return upright(tf.cond(known, lambda: direct(channels), from_colours), content)
 
 
 def resized(image: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:

@@ -43,8 +43,9 @@ def from_image_folder(
     r"""Makes training, validation and test data of the images in a folder and its subfolders.
 
     The files are read, decoded and resized while the model trains, several at once. Images stay 0
-    to 255 in the data and are scaled to 0…1 inside the model. Boxes are shares of width and
-    height, so that resizing does not move them.
+    to 255 in the data and are scaled to 0…1 inside the model. JPEG photographs are turned upright,
+    as the camera says in them (EXIF); boxes and masks are those of what is then seen. Boxes are
+    shares of width and height, so that resizing does not move them.
 
     Args:
         folder: Folder of JPEG, PNG, BMP, GIF (the first frame) or WebP files. Hidden files and

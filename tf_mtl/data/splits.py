@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,7 @@ class Splits:
         fingerprint: SHA-256 of the data and of the rows in each split, as hexadecimal digits.
         columns: `{input name: column name}` for data that come from a table, otherwise empty.
         order: order of the training rows in each epoch.
+        tokens: `{task: input name}`: whose tokens the labels of a tagging are for.
     """
 
     train: tf.data.Dataset
@@ -53,6 +54,7 @@ class Splits:
     fingerprint: str
     columns: dict[str, str]
     order: EpochOrder
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tf.data.Dataset]:
         return iter((self.train, self.valid, self.test))
@@ -78,6 +80,7 @@ def build_splits(
     seed: int,
     network: tuple[Any, Any] | None = None,
     columns: Mapping[str, str] | None = None,
+    tokens: Mapping[str, str] | None = None,
     batched: Batched | None = None,
 ) -> Splits:
     """Makes `Splits` of arrays.
@@ -90,6 +93,7 @@ def build_splits(
         seed: order of the training rows.
         network: inputs and features; None makes plain inputs of the arrays' shapes.
         columns: `{input name: column name}`.
+        tokens: `{task: input name}` of taggings.
         batched: makes the data set of a part where the arrays do not stay in memory; it is called
             with the name of the part and, for training rows, their order.
     """
@@ -109,6 +113,7 @@ def build_splits(
         fingerprint=fingerprint(parts, rows),
         columns=dict(columns or {}),
         order=order,
+        tokens=dict(tokens or {}),
     )
 
 

@@ -130,7 +130,8 @@ def from_dataframe(
     Every column that is neither a target nor ignored becomes a `keras.Input` of shape `[B, 1]`,
     float32 or string, so that the exported model takes the raw columns. Its name is the column's,
     with every character but letters, digits and underscores replaced by an underscore; that of
-    a date ends in `_days` and it takes days since 1970-01-01. Missing cells are allowed. Columns
+    a date ends in `_days` and it takes days since 1970-01-01, in float32 to a minute and a half.
+    Missing cells are allowed. Columns
     that `encoding` names as texts stay texts in `features`.
 
     Args:
@@ -262,6 +263,7 @@ def splits_from_tables(
         seed=seed,
         network=network,
         columns=columns,
+        tokens=tagged,
         batched=lambda part, order: fitted_tags(
             tables[part].batches(parts[part], rows[part], batch_size, order), tagged, of_inputs
         ),

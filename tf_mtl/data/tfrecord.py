@@ -15,6 +15,7 @@ from .arrays import PARTS
 from .epoch_order import EpochOrder, shuffled
 from .reading import read_each, reason_of
 from .splits import Splits, check_batch_size
+from .tagged_inputs import fitted_tags
 from .tfrecord_schema import NETWORK_FILE, Feature, Schema, Shard
 
 _SHUFFLED = 10_000
@@ -85,6 +86,7 @@ def write_tfrecord(
         parts=parts,
         fingerprint=splits.fingerprint,
         columns=splits.columns,
+        tokens=splits.tokens,
     ).write(folder)
     return folder
 
@@ -161,7 +163,14 @@ def from_tfrecord(
         parsed = batches.map(
             lambda records: _parse(records, schema), tf.data.AUTOTUNE, deterministic
         )
-        return parsed.prefetch(tf.data.AUTOTUNE)
+        # Tags of other tokens than words have one length in all rows.
+        of_texts = {
+            task: name
+            for task, name in schema.tokens.items()
+            if None in schema.features[f"y/{task}"].shape
+        }
+        fitted = fitted_tags(parsed, of_texts, dict.fromkeys(of_texts.values(), "text"))
+        return fitted.prefetch(tf.data.AUTOTUNE)
 
     network = keras.models.load_model(folder / NETWORK_FILE, compile=False)
     return Splits(
@@ -173,13 +182,15 @@ def from_tfrecord(
         fingerprint=schema.fingerprint,
         columns=schema.columns,
         order=order,
+        tokens=schema.tokens,
     )
 
 
 def _features(splits: Splits) -> dict[str, Feature]:
     named = _named(*splits.train.element_spec)
     for name, spec in named.items():
-        if not isinstance(spec, tf.TensorSpec) or None in (spec.shape[1:] or ()):
+        tags = name.removeprefix("y/") in splits.tokens
+        if not isinstance(spec, tf.TensorSpec) or (None in (spec.shape[1:] or ()) and not tags):
             raise ValueError(
                 f"{name} has the shape {getattr(spec, 'shape', None)} in a batch. Records need a "
                 "fixed shape for each row: pad the rows first."

@@ -28,11 +28,11 @@ class Feature:
 
     Args:
         dtype: Name of the dtype.
-        shape: Shape in one row.
+        shape: Shape in one row; (None,) for tags, of which every row has its own number.
     """
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
 
     def encode(self, values: np.ndarray) -> tuple[str, list[list[Any]]]:
         """Returns the field of `tf.train.Feature` for a batch, and the list of each row in it."""
@@ -41,8 +41,10 @@ class Feature:
             return field, values.reshape(len(values), -1).tolist()
         return "bytes_list", [[row.tobytes()] for row in values]
 
-    def parsing(self) -> tf.io.FixedLenFeature:
+    def parsing(self) -> tf.io.FixedLenFeature | tf.io.FixedLenSequenceFeature:
         """Returns what `tf.io.parse_example` must know."""
+        if None in self.shape:
+            return tf.io.FixedLenSequenceFeature((), tf.int64, allow_missing=True, default_value=-1)
         if self.dtype in ("float32", "string"):
             return tf.io.FixedLenFeature(self.shape, self.dtype)
         if self.dtype in ("int32", "int64", "bool"):
@@ -58,7 +60,7 @@ class Feature:
 
     def bytes(self) -> int:
         """Returns the number of bytes of a value that is kept as bytes."""
-        return math.prod(self.shape) * tf.as_dtype(self.dtype).size
+        return math.prod(side or 0 for side in self.shape) * tf.as_dtype(self.dtype).size
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Schema:
         parts: `{"train" | "valid" | "test": [Shard, …]}`.
         fingerprint: That of the splits.
         columns: Those of the splits.
+        tokens: Likewise.
     """
 
     compression: str
@@ -97,6 +100,7 @@ class Schema:
     parts: dict[str, list[Shard]]
     fingerprint: str
     columns: dict[str, str]
+    tokens: dict[str, str]
 
     def write(self, folder: Path) -> None:
         """Writes the schema as JSON."""
@@ -140,6 +144,7 @@ class Schema:
             return cls(
                 **{
                     **{key: content[key] for key in _KEYS},
+                    "tokens": content.get("tokens", {}),  # the first folders had none
                     "features": {
                         name: Feature(tf.as_dtype(one["dtype"]).name, tuple(one["shape"]))
                         for name, one in content["features"].items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -141,6 +142,11 @@ def _inputs(model: keras.Model) -> list[tf.TensorSpec]:
             raise ValueError(
                 f"Input {tensor.name!r} is sparse or ragged, which a request to a server cannot "
                 "hold. Give the model a dense input."
+            )
+        if keyword.iskeyword(tensor.name) or tensor.name == "self":
+            raise ValueError(
+                f"Input {tensor.name!r} has a name that no argument of a signature can have. Give "
+                f"it another one: keras.Input(..., name='{tensor.name}_')."
             )
     return [
         tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, tensor.name) for tensor in tensors

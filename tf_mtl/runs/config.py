@@ -35,6 +35,7 @@ class DataConfig(Section):
     groups: str | None = None
     test_path: str | None = None
     separator: str | None = None
+    decimal: str | None = None
     names: list[str] | None = None
     missing_values: list[str] | None = None
     encoding: dict[str, Any] | None = None

@@ -22,8 +22,8 @@ TFDS = "tfds:"
 _OPTIONS = {
     "embedded": ("fractions",),
     "csv": (
-        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "separator", "names",
-        "missing_values", "encoding", "stream",
+        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "separator",
+        "decimal", "names", "missing_values", "encoding", "stream",
     ),
     "parquet": (
         "targets", "fractions", "stratify", "ignore", "groups", "test_path", "encoding", "stream",
@@ -185,6 +185,7 @@ def read_table(
         return data.read_csv(
             path,
             separator=config.separator or ",",
+            decimal=config.decimal or ".",
             names=config.names,
             missing_values=config.missing_values or (),
             text_columns=[*encoding.categorical, *encoding.texts, *text_columns],
