@@ -121,14 +121,29 @@ def batches(
     x: Arrays, y: Mapping[str, np.ndarray], batch_size: int, order: EpochOrder | None
 ) -> tf.data.Dataset:
     """Returns batches of `(x, {task: y})`; shuffled anew in every epoch if there is an order."""
-    tensors = tf.nest.map_structure(tf.convert_to_tensor, (x, dict(y)))
+    structure = (x, dict(y))
+    arrays = [np.asarray(values) for values in tf.nest.flatten(structure)]
+    alike: dict[Any, list[int]] = {}
+    for place, array in enumerate(arrays):
+        alike.setdefault((array.dtype, array.shape[1:]), []).append(place)
+    tables = [
+        tf.convert_to_tensor(np.stack([arrays[i] for i in places], axis=1))
+        if len(places) > 1
+        else tf.convert_to_tensor(arrays[places[0]][:, None])
+        for places in alike.values()
+    ]
     count = len(next(iter(y.values())))
     # The whole data are in memory. Row numbers are shuffled and rows gathered a batch at a time:
     # many times faster than slicing, shuffling and batching rows with many columns one by one.
+    # Columns that are alike are gathered as one table: five times faster where there are 2000.
     numbers = tf.data.Dataset.range(count) if order is None else order.rows(count)
 
     def gather(index: tf.Tensor) -> Any:
-        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), tensors)
+        found: dict[int, tf.Tensor] = {}
+        for places, table in zip(alike.values(), tables, strict=True):
+            columns = tf.unstack(tf.gather(table, index), num=len(places), axis=1)
+            found.update(zip(places, columns, strict=True))
+        return tf.nest.pack_sequence_as(structure, [found[i] for i in range(len(arrays))])
 
     return numbers.batch(batch_size).map(gather, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
