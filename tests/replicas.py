@@ -8,14 +8,14 @@ import tensorflow as tf
 from tests.memory import collect_seldom
 
 
-def strategies(*replicas):
-    """Splits the processor; returns the strategy of one device and one of each number."""
+def strategies(replicas):
+    """Splits the processor; returns the strategy of one device and that of `replicas`."""
     processor = tf.config.list_physical_devices("CPU")[0]
-    devices = [tf.config.LogicalDeviceConfiguration()] * max(replicas)
+    devices = [tf.config.LogicalDeviceConfiguration()] * replicas
     tf.config.set_logical_device_configuration(processor, devices)
     collect_seldom()
-    mirrored = [tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(n)]) for n in replicas]
-    return tf.distribute.OneDeviceStrategy("/cpu:0"), *mirrored
+    one = tf.distribute.OneDeviceStrategy("/cpu:0")
+    return one, tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(replicas)])
 
 
 def printed_by(program, *arguments):
