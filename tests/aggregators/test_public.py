@@ -130,6 +130,45 @@ def test_weights_are_kept_between_solves():
     np.testing.assert_allclose(method(second), aggregators.UPGrad()(second), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["MGDA", "Krum"])
+def test_a_weight_of_zero_is_kept_as_well(name):
+    """Between two solves nothing comes back that the method has left out."""
+    step = np.array([[1.0, 0.0, 0.0], [3.0, 0.1, 0.0], [5.0, 0.0, 0.2]], "float32")
+    method = getattr(aggregators, name)(every=3)
+    solved = np.asarray(method(step))
+    for _ in range(2):
+        np.testing.assert_allclose(method(step), solved, rtol=1e-5)
+    method = getattr(aggregators, name)(every=3)
+    weights = np.asarray(method.weights(step @ step.T))
+    assert 0.0 in weights
+    np.testing.assert_allclose(method.weights(step @ step.T), weights, rtol=1e-5)
+
+
+@pytest.mark.parametrize("every", [3, "auto"])
+def test_an_overflow_is_not_kept(every):
+    """A loss scale of float16 that is too large costs one step, not all until the next solve."""
+    method, step = aggregators.UPGrad(every=every), matrices.jacobian(3, 4)
+    broken = step.copy()
+    broken[1, 2] = np.inf
+    assert not np.isfinite(method(broken)).all()
+    assert method.due()
+    np.testing.assert_allclose(method(step), aggregators.UPGrad()(step), rtol=1e-5)
+
+
+def test_a_newcomer_counts_as_the_others_until_the_next_solve():
+    method, step = aggregators.NashMTL(max_norm=0.0, every=2), 1e-3 * matrices.jacobian(3, 4)
+    absent = step * np.array([[1.0], [1.0], [0.0]], "float32")
+    method(np.zeros_like(step))  # nobody is there
+    assert method.due()
+    method(absent)
+    first, second, _ = aggregators.NashMTL(max_norm=0.0).weights(absent @ absent.T).numpy()
+    weights = np.array([first, second, (first + second) / 2])
+    np.testing.assert_allclose(method(step), weights @ step, rtol=1e-4)
+    method(step), method(step), method(absent)  # from now on it has a weight of its own
+    known = aggregators.NashMTL(max_norm=0.0).weights(step @ step.T).numpy()
+    assert float(method.read_state()["weights"][2]) == pytest.approx(known[2], rel=1e-4)
+
+
 def test_auto_solves_less_often_while_the_weights_stay():
     method, calm = aggregators.UPGrad(every="auto"), matrices.jacobian(3, 4, seed=1)
     solves = []
