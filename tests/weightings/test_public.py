@@ -146,6 +146,22 @@ def test_a_step_that_overflowed_is_forgotten(row, arguments):
             np.testing.assert_array_equal(value, before[key])
 
 
+def test_famo_remembers_a_task_through_a_loss_of_zero():
+    """A loss that is not positive is left out: the next one is compared with the last that was."""
+    weighting = weightings.FAMO()
+    for losses in ([1e-3, 1.0], [0.0, 1.0], [1e-3, 1.0]):
+        weighting.update(np.array(losses, "float32"))
+    np.testing.assert_array_equal(weighting.read_state()["logits"], 0.0)  # nothing has fallen
+
+
+@pytest.mark.parametrize(("row", "arguments"), CASES)
+def test_a_broken_loss_shows(row, arguments):
+    """Left out, NaN would be trained on while the displayed loss stays a number."""
+    weighting = train(row.cls(**arguments), STEPS[:2])
+    broken = np.array([np.nan, 1.0, 2.0], "float32")
+    assert np.isnan(np.asarray(weighting(broken)).sum())
+
+
 def test_state_is_in_the_file_of_a_model(tmp_path):
     class Carrier(keras.Model):
         def __init__(self):

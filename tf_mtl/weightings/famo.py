@@ -68,7 +68,10 @@ class FAMO(LossWeighting):
         moving = tasks.among(state["before"] > 0.0)
         before = moving.keep(state["before"], 1.0)
         fall = moving.keep(tf.math.log(before) - tf.math.log(tasks.losses))
-        return {**self._adam(moving, fall, state), "before": tasks.keep(tasks.losses, before)}
+        return {
+            **self._adam(moving, fall, state),
+            "before": tasks.keep(tasks.losses, state["before"]),
+        }
 
     def _adam(self, moving: Tasks, fall: Any, state: dict[str, Any]) -> dict[str, Any]:
         logits, z = state["logits"], moving.softmax(state["logits"])

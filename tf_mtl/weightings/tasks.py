@@ -36,8 +36,11 @@ class Tasks:
         return Tasks.of(self.losses, self.present & condition)
 
     def positive(self) -> Tasks:
-        """Returns the tasks that have a logarithm: a loss of 0 is as low as it gets."""
-        return self.among(self.losses > 0.0)
+        """Returns the tasks that have a logarithm: a loss of 0 is as low as it gets.
+
+        NaN stays, so that a broken loss shows instead of being left out.
+        """
+        return self.among(~(self.losses <= 0.0))
 
     @property
     def mask(self) -> Any:
