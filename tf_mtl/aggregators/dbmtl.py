@@ -58,7 +58,8 @@ class DBMTL(Aggregator):
         logs = blocks
         if losses is not None:
             column = tf.cast(losses, tf.float32)[:, None]
-            logs = [divide(tf.cast(block, tf.float32), column) for block in blocks]
+            positive = tf.where(column <= 0.0, 0.0, column)  # NaN shows
+            logs = [divide(tf.cast(block, tf.float32), positive) for block in blocks]
         remembered = dict(state)
         kept = self.beta / (state["updates"] + 1.0) ** self.beta_decay
         averages, _ = move_average(logs, 1.0 - kept, state)

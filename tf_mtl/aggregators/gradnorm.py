@@ -26,7 +26,8 @@ class GradNorm(GramianAggregator):
     Multitask Networks", ICML 2018, algorithm 1. The norms are those over all rows given, where
     the paper takes the last shared layer. w has an Adam of its own (β 0.9 and 0.999, no ε, so the
     size of the gradients does not matter) instead of the model's optimizer, stays positive, and
-    is scaled so that the present tasks' sum is what it was. Without losses, r is 1.
+    is scaled so that the present tasks' sum is what it was. Without losses, r is 1; a loss below 0,
+    for which the paper has no rate, counts as 0, the fastest.
 
     Args:
         alpha: α, how strongly lagging tasks are favoured; 0 makes all norms equal.
@@ -62,7 +63,7 @@ class GradNorm(GramianAggregator):
         first = old["first_losses"]
         rates = present
         if losses is not None:
-            losses = tf.cast(losses, tf.float64)
+            losses = tf.maximum(tf.cast(losses, tf.float64), 0.0)
             first = tf.where((first == 0.0) & (present > 0), losses, first)
             ratios = divide(losses, first)
             rates = divide(ratios, rows.mean(ratios)) * present
