@@ -92,12 +92,67 @@ def test_get_refuses(bad):
         ("PCD", {"beta": 1.0}, "beta=1.0"),
         ("CRMOGM", {"aggregator": "graddrop"}, "aggregator='graddrop'"),
         ("TrimmedMean", {"trim_number": -1}, "trim_number=-1"),
+        ("TrimmedMean", {"trim_number": 1.5}, "trim_number=1.5"),
+        ("Krum", {"num_selected": 0.5}, "num_selected=0.5"),
+        ("SDMGrad", {"iterations": 2.5}, "iterations=2.5"),
+        ("SDMGrad", {"momentum": 1.0}, "[0, 1). Received: momentum=1.0"),
+        ("CAGrad", {"c": np.inf}, "c=inf"),
+        ("CAGrad", {"c": "0.4"}, "c='0.4'"),
+        ("GradNorm", {"alpha": np.nan}, "alpha=nan"),
+        ("MoCo", {"gamma_decay": "slow"}, "gamma_decay='slow'"),
+        ("PCGrad", {"seed": 0.5}, "seed=0.5"),
+        ("GradVac", {"seed": None}, "seed=None"),
+        ("GradDrop", {"seed": 2**70}, "seed=1180591620717411303424"),
+        ("GradDrop", {"leak": ["much"]}, "leak='much'"),
+        ("GradDrop", {"leak": None}, "leak=None"),
+        ("UPGrad", {"preference": [1.0, np.nan]}, "preference=[1.0, nan]"),
+        ("UPGrad", {"preference": "12"}, "preference='12'"),
+        ("CRMOGM", {"aggregator": aggregators.UPGrad(wrt="features")}, "wrt='features'"),
+        ("CRMOGM", {"aggregator": aggregators.MGDA(every=4)}, "every=4"),
     ],
 )
 def test_arguments_are_checked(name, arguments, part):
     with pytest.raises(ValueError, match="Received") as caught:
         getattr(aggregators, name)(**arguments)
     assert part in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    method = aggregators.CAGrad(c=np.float32(0.5), rescale=np.int64(1))
+    assert aggregators.get(keras.saving.serialize_keras_object(method)).c == 0.5
+    assert aggregators.GradDrop(leak=np.array([0.25, 0.5])).leak == [0.25, 0.5]
+
+
+def test_a_smoothed_method_keeps_its_longest_answer():
+    step = matrices.jacobian(3, 6)
+    answer = aggregators.CRMOGM(aggregators.NashMTL(max_norm=0.1))(step)
+    np.testing.assert_allclose(answer, aggregators.NashMTL(max_norm=0.1)(step), rtol=1e-5)
+
+
+def test_layers_have_no_gramian_in_common():
+    method, step = aggregators.UPGrad(groups="layer", every=2), matrices.jacobian(3, 6)
+    with pytest.raises(ValueError, match="groups='layer'"):
+        method.weights(step @ step.T)
+    method(step)
+    assert not method.due()
+
+
+@pytest.mark.parametrize("lost", [0.0, -0.5])
+@pytest.mark.parametrize("make", [aggregators.DBMTL, lambda: aggregators.MGDA("loss+")])
+def test_a_task_without_a_logarithm_is_absent(make, lost):
+    """A negative loss must not turn the gradient of its task round."""
+    step = matrices.jacobian(3, 6)
+    answer = make()(step, np.array([lost, 1.0, 2.0], "float32"))
+    rest = make()(step[1:], np.array([1.0, 2.0], "float32"))
+    np.testing.assert_allclose(answer, rest, rtol=1e-5)
+    assert np.isnan(make()(step, np.array([np.nan, 1.0, 2.0], "float32"))).any()
+
+
+def test_gradnorm_lives_through_negative_losses():
+    method, step = aggregators.GradNorm(), matrices.jacobian(3, 6)
+    for losses in ([1.0, 1.0, -1.0], [-0.5, 0.5, -2.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]):
+        assert np.isfinite(method(step, np.array(losses, "float32"))).all()
+    assert np.isfinite(method.read_state()["learned"]).all()
 
 
 def test_a_preference_needs_one_number_for_each_task():

@@ -235,12 +235,22 @@ def test_get_refuses(bad):
         ("COSMOS", {"preference": []}, "preference=[]"),
         ("Schedule", {"schedules": 1.0}, "schedules=1.0"),
         ("Schedule", {"schedules": ["late"]}, "'late'"),
+        ("Schedule", {"schedules": {"digit": np.nan}}, "nan"),
+        ("Schedule", {"warmup_steps": None}, "warmup_steps=None"),
+        ("RandomLossWeighting", {"seed": True}, "seed=True"),
+        ("RandomLossWeighting", {"seed": 2**70}, "seed=1180591620717411303424"),
     ],
 )
 def test_arguments_are_checked(name, arguments, part):
     with pytest.raises(ValueError, match="Received") as caught:
         getattr(weightings, name)(**arguments)
     assert part in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert weightings.STCH(mu=np.float32(0.5)).mu == 0.5
+    assert weightings.GO4Align(num_groups=np.int64(3)).num_groups == 3
+    assert weightings.Schedule([np.float32(0.5), 1]).schedules == [0.5, 1.0]
 
 
 def test_one_number_for_each_task():

@@ -8,15 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import (
-    Aggregator,
-    Answer,
-    check_parameters_only,
-    check_range,
-    keep_unless,
-)
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, keep_unless
 from tf_mtl.aggregators.gramian import combine, divide, from_blocks
 from tf_mtl.aggregators.moving_rows import first_average, move_average
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -42,8 +37,8 @@ class DBMTL(Aggregator):
     def __init__(self, beta: float = 0.9, beta_decay: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
         check_parameters_only(self)
-        check_range("beta", beta, 0.0, 1.0)
-        check_range("beta_decay", beta_decay, 0.0)
+        check_number("beta", beta, 0.0, 1.0)
+        check_number("beta_decay", beta_decay)
         self.beta = beta
         self.beta_decay = beta_decay
 

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.method_arguments import check_number
 
 BETA_1, BETA_2 = 0.9, 0.999
 
@@ -41,8 +41,8 @@ class GradNorm(GramianAggregator):
 
     def __init__(self, alpha: float = 1.5, learning_rate: float = 0.025, **options: Any) -> None:
         super().__init__(**options)
-        check_range("alpha", alpha, 0.0)
-        check_range("learning_rate", learning_rate, 0.0)
+        check_number("alpha", alpha)
+        check_number("learning_rate", learning_rate)
         self.alpha = alpha
         self.learning_rate = learning_rate
 

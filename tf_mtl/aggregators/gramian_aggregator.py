@@ -37,7 +37,16 @@ class GramianAggregator(Aggregator):
             gramian: `[T, T]` inner products of the rows, of a float dtype.
             losses: `[T]` losses, for the methods that use them.
             precision: relative accuracy of the Gramian (default: that of its dtype).
+
+        Raises:
+            ValueError: with `groups="layer"`, where there is no one Gramian.
         """
+        if self.groups == "layer":
+            raise ValueError(
+                "groups='layer' has weights of its own for each layer, of that layer's Gramian. "
+                f"Received: {type(self).__name__}(groups='layer'). Call a method with groups='all' "
+                "for each Gramian."
+            )
         gramian = tf.convert_to_tensor(gramian)
         self.build((gramian.shape[0], None))
         state, rows = self.read_state(), from_gramian(gramian, precision)
@@ -48,9 +57,11 @@ class GramianAggregator(Aggregator):
         return tf.cast(weights if factor is None else factor * weights, gramian.dtype)
 
     def due(self) -> Any:
-        """Returns whether the next step solves for its weights (a bool tensor)."""
+        """Returns whether the next step solves for weights, in some layer (a bool tensor)."""
         if self.every == 1 or not self.built:
             return tf.constant(True)
+        if self.groups == "layer":
+            return tf.reduce_any([part.due() for part in self._parts])
         return self.read_state()["wait"] <= 0
 
     def spare(

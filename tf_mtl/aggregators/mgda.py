@@ -7,10 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_choice, needed
+from tf_mtl.aggregators.aggregator import needed
 from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
+from tf_mtl.method_arguments import check_choice
 
 NORMALIZATIONS = ("none", "l2", "loss", "loss+")
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_positive
+from tf_mtl.method_arguments import check_number
 from tf_mtl.weightings.gradient_weighting import GradientWeighting
 from tf_mtl.weightings.tasks import Tasks
 
@@ -45,7 +45,7 @@ class ExcessMTL(GradientWeighting):
 
     def __init__(self, robust_step_size: float = 1e-2, **options: Any) -> None:
         super().__init__(**options)
-        check_positive("robust_step_size", robust_step_size, zero=True)
+        check_number("robust_step_size", robust_step_size)
         self.robust_step_size = robust_step_size
 
     def get_config(self) -> dict[str, Any]:
