@@ -277,3 +277,12 @@ def test_random_orders_are_the_same_for_all_who_ask():
     for draw in draws:
         np.testing.assert_array_equal(draw, second(step))
     assert len({draw.tobytes() for draw in draws}) > 1
+
+
+def test_get_by_a_config_that_a_person_has_written():
+    method = aggregators.get({"class_name": "up_grad", "config": {"preference": [1, 2]}})
+    assert type(method) is aggregators.UPGrad
+    assert method.preference == [1.0, 2.0]
+    assert type(aggregators.get({"class_name": "UPGrad"})) is aggregators.UPGrad
+    with pytest.raises(ValueError, match="Did you mean 'upgrad'"):
+        aggregators.get({"class_name": "UPGard", "config": {}})

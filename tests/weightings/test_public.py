@@ -261,3 +261,12 @@ def test_one_number_for_each_task():
 def test_build_wants_a_number_of_tasks():
     with pytest.raises(ValueError, match="num_tasks=0"):
         weightings.Constant().build(0)
+
+
+def test_get_by_a_config_that_a_person_has_written():
+    method = weightings.get({"class_name": "stch", "config": {"mu": 0.1}})
+    assert type(method) is weightings.STCH
+    assert method.mu == 0.1
+    assert type(weightings.get({"class_name": "STCH"})) is weightings.STCH
+    with pytest.raises(ValueError, match="Did you mean 'famo'"):
+        weightings.get({"class_name": "FAMOO", "config": {}})

@@ -23,8 +23,8 @@ class ExcessMTL(GradientWeighting):
     is the task's first one, so that the scales of the losses do not matter.
 
     Reference: He et al., "Robust Multi-Task Learning with Excess Risks", ICML 2024, algorithm 1,
-    with g the gradient by the shared variables. As in the authors' code, a task's first step
-    leaves the weights alone and they sum to T (in the paper to 1). Deviations: there is no ε under
+    with g the gradient by the shared variables. As in the authors' code, the weights sum to T (in
+    the paper to 1), and the first step, in which all ratios are 1, leaves them alone. Deviations: there is no ε under
     the root; an entry whose gradient was always 0 adds nothing; absent tasks keep their share, and
     those present divide the rest. It keeps T copies of the shared variables, and needs T backward
     passes.
