@@ -24,10 +24,10 @@ class ExcessMTL(GradientWeighting):
 
     Reference: He et al., "Robust Multi-Task Learning with Excess Risks", ICML 2024, algorithm 1,
     with g the gradient by the shared variables. As in the authors' code, the weights sum to T (in
-    the paper to 1), and the first step, in which all ratios are 1, leaves them alone. Deviations: there is no ε under
-    the root; an entry whose gradient was always 0 adds nothing; absent tasks keep their share, and
-    those present divide the rest. It keeps T copies of the shared variables, and needs T backward
-    passes.
+    the paper to 1), and the first step, in which all ratios are 1, leaves them alone. Deviations:
+    there is no ε under the root; an entry whose gradient was always 0 adds nothing; absent tasks
+    keep their share, and those present divide the rest. It keeps T copies of the shared variables,
+    and needs T backward passes.
 
     Args:
         robust_step_size: η.
