@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 
-from .names import check_known
+from .names import check_known, unknown_name
 
 # An argument with one number for each task: by name, or in the order of the tasks.
 PerTask = Sequence[float] | Mapping[str, float]
@@ -126,3 +127,49 @@ def in_order(argument: str, values: Any, tasks: Sequence[str] | None, default: A
             f"{', '.join(map(repr, tasks))}."
         )
     return [values.get(task, default) for task in tasks]
+
+
+def get_method(identifier: Any, base: type, public: Iterable[Any], what: str, example: str) -> Any:
+    """Returns a method from its name, its config or itself: `get` of weightings and aggregators.
+
+    A name is that of the class in any case, underscores and hyphens ignored. So is `class_name` of
+    a config that a person has written; one that Keras has written also names the module.
+
+    Args:
+        identifier: what was passed.
+        base: the class that methods derive from.
+        public: what the room exports; the classes that can be made are its methods.
+        what: what a method is called in messages.
+        example: name of a method.
+
+    Raises:
+        ValueError: if there is no such method.
+    """
+    concrete = [each for each in public if isinstance(each, type) and not inspect.isabstract(each)]
+    methods: dict[str, Any] = {each.__name__.lower(): each for each in concrete}
+    if isinstance(identifier, base):
+        return identifier
+    if isinstance(identifier, str):
+        if _plain(identifier) not in methods:
+            raise ValueError(unknown_name(identifier, sorted(methods), what))
+        return methods[_plain(identifier)]()
+    if isinstance(identifier, Mapping) and isinstance(identifier.get("class_name"), str):
+        name = identifier["class_name"]
+        if "module" not in identifier and _plain(name) in methods:
+            return methods[_plain(name)].from_config(dict(identifier.get("config") or {}))
+        try:
+            found = keras.saving.deserialize_keras_object(dict(identifier))
+        except TypeError as error:
+            if "module" in identifier:
+                raise
+            raise ValueError(unknown_name(name, sorted(methods), what)) from error
+        if isinstance(found, base):
+            return found
+    raise ValueError(
+        "Expected a name, a config {'class_name': name, 'config': {argument: value}}, or an "
+        f"instance of `{base.__name__}`. Received: {identifier!r}. Try {example!r}."
+    )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

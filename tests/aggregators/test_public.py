@@ -92,12 +92,67 @@ def test_get_refuses(bad):
         ("PCD", {"beta": 1.0}, "beta=1.0"),
         ("CRMOGM", {"aggregator": "graddrop"}, "aggregator='graddrop'"),
         ("TrimmedMean", {"trim_number": -1}, "trim_number=-1"),
+        ("TrimmedMean", {"trim_number": 1.5}, "trim_number=1.5"),
+        ("Krum", {"num_selected": 0.5}, "num_selected=0.5"),
+        ("SDMGrad", {"iterations": 2.5}, "iterations=2.5"),
+        ("SDMGrad", {"momentum": 1.0}, "[0, 1). Received: momentum=1.0"),
+        ("CAGrad", {"c": np.inf}, "c=inf"),
+        ("CAGrad", {"c": "0.4"}, "c='0.4'"),
+        ("GradNorm", {"alpha": np.nan}, "alpha=nan"),
+        ("MoCo", {"gamma_decay": "slow"}, "gamma_decay='slow'"),
+        ("PCGrad", {"seed": 0.5}, "seed=0.5"),
+        ("GradVac", {"seed": None}, "seed=None"),
+        ("GradDrop", {"seed": 2**70}, "seed=1180591620717411303424"),
+        ("GradDrop", {"leak": ["much"]}, "leak='much'"),
+        ("GradDrop", {"leak": None}, "leak=None"),
+        ("UPGrad", {"preference": [1.0, np.nan]}, "preference=[1.0, nan]"),
+        ("UPGrad", {"preference": "12"}, "preference='12'"),
+        ("CRMOGM", {"aggregator": aggregators.UPGrad(wrt="features")}, "wrt='features'"),
+        ("CRMOGM", {"aggregator": aggregators.MGDA(every=4)}, "every=4"),
     ],
 )
 def test_arguments_are_checked(name, arguments, part):
     with pytest.raises(ValueError, match="Received") as caught:
         getattr(aggregators, name)(**arguments)
     assert part in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    method = aggregators.CAGrad(c=np.float32(0.5), rescale=np.int64(1))
+    assert aggregators.get(keras.saving.serialize_keras_object(method)).c == 0.5
+    assert aggregators.GradDrop(leak=np.array([0.25, 0.5])).leak == [0.25, 0.5]
+
+
+def test_a_smoothed_method_keeps_its_longest_answer():
+    step = matrices.jacobian(3, 6)
+    answer = aggregators.CRMOGM(aggregators.NashMTL(max_norm=0.1))(step)
+    np.testing.assert_allclose(answer, aggregators.NashMTL(max_norm=0.1)(step), rtol=1e-5)
+
+
+def test_layers_have_no_gramian_in_common():
+    method, step = aggregators.UPGrad(groups="layer", every=2), matrices.jacobian(3, 6)
+    with pytest.raises(ValueError, match="groups='layer'"):
+        method.weights(step @ step.T)
+    method(step)
+    assert not method.due()
+
+
+@pytest.mark.parametrize("lost", [0.0, -0.5])
+@pytest.mark.parametrize("make", [aggregators.DBMTL, lambda: aggregators.MGDA("loss+")])
+def test_a_task_without_a_logarithm_is_absent(make, lost):
+    """A negative loss must not turn the gradient of its task round."""
+    step = matrices.jacobian(3, 6)
+    answer = make()(step, np.array([lost, 1.0, 2.0], "float32"))
+    rest = make()(step[1:], np.array([1.0, 2.0], "float32"))
+    np.testing.assert_allclose(answer, rest, rtol=1e-5)
+    assert np.isnan(make()(step, np.array([np.nan, 1.0, 2.0], "float32"))).any()
+
+
+def test_gradnorm_lives_through_negative_losses():
+    method, step = aggregators.GradNorm(), matrices.jacobian(3, 6)
+    for losses in ([1.0, 1.0, -1.0], [-0.5, 0.5, -2.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]):
+        assert np.isfinite(method(step, np.array(losses, "float32"))).all()
+    assert np.isfinite(method.read_state()["learned"]).all()
 
 
 def test_a_preference_needs_one_number_for_each_task():
@@ -128,6 +183,45 @@ def test_weights_are_kept_between_solves():
     np.testing.assert_allclose(method(second), weights @ second, rtol=1e-5)
     assert method.due()
     np.testing.assert_allclose(method(second), aggregators.UPGrad()(second), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["MGDA", "Krum"])
+def test_a_weight_of_zero_is_kept_as_well(name):
+    """Between two solves nothing comes back that the method has left out."""
+    step = np.array([[1.0, 0.0, 0.0], [3.0, 0.1, 0.0], [5.0, 0.0, 0.2]], "float32")
+    method = getattr(aggregators, name)(every=3)
+    solved = np.asarray(method(step))
+    for _ in range(2):
+        np.testing.assert_allclose(method(step), solved, rtol=1e-5)
+    method = getattr(aggregators, name)(every=3)
+    weights = np.asarray(method.weights(step @ step.T))
+    assert 0.0 in weights
+    np.testing.assert_allclose(method.weights(step @ step.T), weights, rtol=1e-5)
+
+
+@pytest.mark.parametrize("every", [3, "auto"])
+def test_an_overflow_is_not_kept(every):
+    """A loss scale of float16 that is too large costs one step, not all until the next solve."""
+    method, step = aggregators.UPGrad(every=every), matrices.jacobian(3, 4)
+    broken = step.copy()
+    broken[1, 2] = np.inf
+    assert not np.isfinite(method(broken)).all()
+    assert method.due()
+    np.testing.assert_allclose(method(step), aggregators.UPGrad()(step), rtol=1e-5)
+
+
+def test_a_newcomer_counts_as_the_others_until_the_next_solve():
+    method, step = aggregators.NashMTL(max_norm=0.0, every=2), 1e-3 * matrices.jacobian(3, 4)
+    absent = step * np.array([[1.0], [1.0], [0.0]], "float32")
+    method(np.zeros_like(step))  # nobody is there
+    assert method.due()
+    method(absent)
+    first, second, _ = aggregators.NashMTL(max_norm=0.0).weights(absent @ absent.T).numpy()
+    weights = np.array([first, second, (first + second) / 2])
+    np.testing.assert_allclose(method(step), weights @ step, rtol=1e-4)
+    method(step), method(step), method(absent)  # from now on it has a weight of its own
+    known = aggregators.NashMTL(max_norm=0.0).weights(step @ step.T).numpy()
+    assert float(method.read_state()["weights"][2]) == pytest.approx(known[2], rel=1e-4)
 
 
 def test_auto_solves_less_often_while_the_weights_stay():
@@ -183,3 +277,12 @@ def test_random_orders_are_the_same_for_all_who_ask():
     for draw in draws:
         np.testing.assert_array_equal(draw, second(step))
     assert len({draw.tobytes() for draw in draws}) > 1
+
+
+def test_get_by_a_config_that_a_person_has_written():
+    method = aggregators.get({"class_name": "up_grad", "config": {"preference": [1, 2]}})
+    assert type(method) is aggregators.UPGrad
+    assert method.preference == [1.0, 2.0]
+    assert type(aggregators.get({"class_name": "UPGrad"})) is aggregators.UPGrad
+    with pytest.raises(ValueError, match="Did you mean 'upgrad'"):
+        aggregators.get({"class_name": "UPGard", "config": {}})

@@ -154,6 +154,8 @@ def test_tasks_are_warmed_up():
 def test_nothing_scheduled_is_refused():
     with pytest.raises(ValueError, match="Nothing is scheduled"):
         weightings.Schedule()
+    with pytest.raises(ValueError, match="Nothing is scheduled"):
+        weightings.Schedule({})
     with pytest.raises(ValueError, match="warmup_steps=-1"):
         weightings.Schedule(warmup_steps=-1)
 

@@ -146,6 +146,22 @@ def test_a_step_that_overflowed_is_forgotten(row, arguments):
             np.testing.assert_array_equal(value, before[key])
 
 
+def test_famo_remembers_a_task_through_a_loss_of_zero():
+    """A loss that is not positive is left out: the next one is compared with the last that was."""
+    weighting = weightings.FAMO()
+    for losses in ([1e-3, 1.0], [0.0, 1.0], [1e-3, 1.0]):
+        weighting.update(np.array(losses, "float32"))
+    np.testing.assert_array_equal(weighting.read_state()["logits"], 0.0)  # nothing has fallen
+
+
+@pytest.mark.parametrize(("row", "arguments"), CASES)
+def test_a_broken_loss_shows(row, arguments):
+    """Left out, NaN would be trained on while the displayed loss stays a number."""
+    weighting = train(row.cls(**arguments), STEPS[:2])
+    broken = np.array([np.nan, 1.0, 2.0], "float32")
+    assert np.isnan(np.asarray(weighting(broken)).sum())
+
+
 def test_state_is_in_the_file_of_a_model(tmp_path):
     class Carrier(keras.Model):
         def __init__(self):
@@ -219,12 +235,22 @@ def test_get_refuses(bad):
         ("COSMOS", {"preference": []}, "preference=[]"),
         ("Schedule", {"schedules": 1.0}, "schedules=1.0"),
         ("Schedule", {"schedules": ["late"]}, "'late'"),
+        ("Schedule", {"schedules": {"digit": np.nan}}, "nan"),
+        ("Schedule", {"warmup_steps": None}, "warmup_steps=None"),
+        ("RandomLossWeighting", {"seed": True}, "seed=True"),
+        ("RandomLossWeighting", {"seed": 2**70}, "seed=1180591620717411303424"),
     ],
 )
 def test_arguments_are_checked(name, arguments, part):
     with pytest.raises(ValueError, match="Received") as caught:
         getattr(weightings, name)(**arguments)
     assert part in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert weightings.STCH(mu=np.float32(0.5)).mu == 0.5
+    assert weightings.GO4Align(num_groups=np.int64(3)).num_groups == 3
+    assert weightings.Schedule([np.float32(0.5), 1]).schedules == [0.5, 1.0]
 
 
 def test_one_number_for_each_task():
@@ -235,3 +261,12 @@ def test_one_number_for_each_task():
 def test_build_wants_a_number_of_tasks():
     with pytest.raises(ValueError, match="num_tasks=0"):
         weightings.Constant().build(0)
+
+
+def test_get_by_a_config_that_a_person_has_written():
+    method = weightings.get({"class_name": "stch", "config": {"mu": 0.1}})
+    assert type(method) is weightings.STCH
+    assert method.mu == 0.1
+    assert type(weightings.get({"class_name": "STCH"})) is weightings.STCH
+    with pytest.raises(ValueError, match="Did you mean 'famo'"):
+        weightings.get({"class_name": "FAMOO", "config": {}})

@@ -6,10 +6,7 @@ told from inner products derive from `GramianAggregator` and also have `weights(
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
-
-import keras
 
 from tf_mtl.aggregators.aggregator import Aggregator
 from tf_mtl.aggregators.alignedmtl import AlignedMTL
@@ -36,7 +33,7 @@ from tf_mtl.aggregators.sdmgrad import SDMGrad
 from tf_mtl.aggregators.sum import Sum
 from tf_mtl.aggregators.trimmedmean import TrimmedMean
 from tf_mtl.aggregators.upgrad import UPGrad
-from tf_mtl.names import unknown_name
+from tf_mtl.balancing_method import get_method
 
 __all__ = [
     "CRMOGM",
@@ -71,7 +68,8 @@ __all__ = [
 def get(identifier: Any) -> Aggregator:
     """Returns an aggregator from its name, its config or itself.
 
-    A name is that of the class in any case, underscores and hyphens ignored.
+    A name is that of the class in any case, underscores and hyphens ignored. A config is
+    `{"class_name": name, "config": {argument: value}}`, or what Keras makes of an instance.
 
     >>> get("pc_grad").order
     'random'
@@ -80,24 +78,5 @@ def get(identifier: Any) -> Aggregator:
     ...
     ValueError: Unknown aggregator 'pcgrod'. ... Did you mean 'pcgrad'?
     """
-    if isinstance(identifier, Aggregator):
-        return identifier
-    if isinstance(identifier, dict):
-        found = keras.saving.deserialize_keras_object(identifier)
-        if isinstance(found, Aggregator):
-            return found
-    if isinstance(identifier, str):
-        return _method(identifier)()
-    raise ValueError(
-        "An aggregator must be a name, a config dictionary or an instance of `Aggregator`. "
-        f"Received: {identifier!r}. Try 'upgrad'."
-    )
-
-
-def _method(name: str) -> type[Aggregator]:
-    public = [globals()[name] for name in __all__ if name[0].isupper()]
-    methods = {cls.__name__.lower(): cls for cls in public if not inspect.isabstract(cls)}
-    plain = name.lower().replace("_", "").replace("-", "")
-    if plain not in methods:
-        raise ValueError(unknown_name(name, sorted(methods), "aggregator"))
-    return methods[plain]
+    public = [globals()[name] for name in __all__]
+    return get_method(identifier, Aggregator, public, "aggregator", "upgrad")

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_mtl.balancing_method import BalancingMethod
+from tf_mtl.method_arguments import check_choice
 
 if TYPE_CHECKING:
     from tf_mtl.aggregators.gramian import Rows
@@ -215,20 +216,6 @@ class Aggregator(BalancingMethod, abc.ABC):
             answer = part.aggregate([blocks[i] for i in member], losses, gramian)
             gradient.update(zip(member, answer, strict=True))
         return [gradient[i] for i in range(len(blocks))]
-
-
-def check_choice(argument: str, value: object, choices: Sequence[object]) -> None:
-    """Raises `ValueError` unless the value of a constructor's argument is one of `choices`."""
-    if value not in choices:
-        expected = " or ".join(map(repr, choices))
-        raise ValueError(f"`{argument}` must be {expected}. Received: {argument}={value!r}.")
-
-
-def check_range(argument: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raises `ValueError` unless the value of a constructor's argument is within [low, high]."""
-    if not low <= value <= high:
-        expected = f"in [{low:g}, {high:g}]" if high < float("inf") else f"{low:g} or more"
-        raise ValueError(f"`{argument}` must be {expected}. Received: {argument}={value!r}.")
 
 
 def keep_unless(finite: Any, state: dict[str, Any], before: dict[str, Any]) -> None:

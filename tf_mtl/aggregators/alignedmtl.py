@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_choice
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.preference import PreferenceAggregator
 from tf_mtl.aggregators.spectrum import eigh, rank
 from tf_mtl.balancing_method import PerTask
+from tf_mtl.method_arguments import check_choice
 
 SCALES = ("min", "median", "rmse")
 

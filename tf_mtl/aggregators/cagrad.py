@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_choice, check_range
 from tf_mtl.aggregators.critical_line import raise_the_worst
 from tf_mtl.aggregators.gramian import Rows, quadratic
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
+from tf_mtl.method_arguments import check_choice, check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -39,7 +39,7 @@ class CAGrad(GramianAggregator):
 
     def __init__(self, c: float = 0.5, rescale: int = 0, **options: Any) -> None:
         super().__init__(**options)
-        check_range("c", c, 0.0)
+        check_number("c", c)
         check_choice("rescale", rescale, (0, 1, 2))
         self.c = c
         self.rescale = rescale

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
-from tf_mtl.aggregators.gramian import Rows
+from tf_mtl.aggregators.gramian import Rows, quadratic
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -25,7 +25,7 @@ class CRMOGM(GramianAggregator):
 
     Args:
         aggregator: the method to smooth: its name, config or an instance (default: `MGDA`). It
-            has to be a `GramianAggregator`.
+            has to be a `GramianAggregator`, with `wrt`, `every` and `groups` as they are.
         alpha: α, the part of the weights that is kept.
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
@@ -36,7 +36,7 @@ class CRMOGM(GramianAggregator):
 
     def __init__(self, aggregator: Any = "mgda", alpha: float = 0.9, **options: Any) -> None:
         super().__init__(**options)
-        check_range("alpha", alpha, 0.0, 1.0)
+        check_number("alpha", alpha, 0.0, 1.0)
         from tf_mtl.aggregators import get  # which itself lists this class
 
         inner = get(aggregator)
@@ -45,6 +45,13 @@ class CRMOGM(GramianAggregator):
                 "`aggregator` must be a method with weights, a `GramianAggregator`. "
                 f"Received: aggregator={aggregator!r}. Try 'mgda'."
             )
+        for option, usual in (("wrt", "parameters"), ("every", 1), ("groups", "all")):
+            if getattr(inner, option) != usual:
+                raise ValueError(
+                    "The method that CRMOGM smooths is asked in each step for what CRMOGM is. "
+                    f"Received: aggregator={type(inner).__name__}({option}="
+                    f"{getattr(inner, option)!r}). Give `{option}` to CRMOGM."
+                )
         self.aggregator = inner
         self.alpha = alpha
 
@@ -64,6 +71,10 @@ class CRMOGM(GramianAggregator):
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         inner = {key[6:]: value for key, value in state.items() if key.startswith("inner_")}
         weights = self.aggregator._solve(rows, losses, inner)
+        shortening = self.aggregator._shortening(
+            tf.sqrt(quadratic(rows.cosines, weights * rows.norms))
+        )
+        weights = weights if shortening is None else shortening * weights
         inner["step"] += 1
         state.update({f"inner_{key}": value for key, value in inner.items()})
         before = tf.cast(state["smooth"], tf.float64)

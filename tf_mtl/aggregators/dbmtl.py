@@ -8,15 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import (
-    Aggregator,
-    Answer,
-    check_parameters_only,
-    check_range,
-    keep_unless,
-)
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, keep_unless
 from tf_mtl.aggregators.gramian import combine, divide, from_blocks
 from tf_mtl.aggregators.moving_rows import first_average, move_average
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -42,8 +37,8 @@ class DBMTL(Aggregator):
     def __init__(self, beta: float = 0.9, beta_decay: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
         check_parameters_only(self)
-        check_range("beta", beta, 0.0, 1.0)
-        check_range("beta_decay", beta_decay, 0.0)
+        check_number("beta", beta, 0.0, 1.0)
+        check_number("beta_decay", beta_decay)
         self.beta = beta
         self.beta_decay = beta_decay
 
@@ -58,7 +53,8 @@ class DBMTL(Aggregator):
         logs = blocks
         if losses is not None:
             column = tf.cast(losses, tf.float32)[:, None]
-            logs = [divide(tf.cast(block, tf.float32), column) for block in blocks]
+            positive = tf.where(column <= 0.0, 0.0, column)  # NaN shows
+            logs = [divide(tf.cast(block, tf.float32), positive) for block in blocks]
         remembered = dict(state)
         kept = self.beta / (state["updates"] + 1.0) ** self.beta_decay
         averages, _ = move_average(logs, 1.0 - kept, state)

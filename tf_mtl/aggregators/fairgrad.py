@@ -9,6 +9,7 @@ import keras
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.newton import solve_power
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -34,8 +35,7 @@ class FairGrad(GramianAggregator):
 
     def __init__(self, alpha: float = 2.0, **options: Any) -> None:
         super().__init__(**options)
-        if not 0.0 <= alpha < float("inf"):
-            raise ValueError(f"`alpha` must be a number, 0 or more. Received: alpha={alpha!r}.")
+        check_number("alpha", alpha)
         self.alpha = alpha
 
     def get_config(self) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, check_range
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only
 from tf_mtl.aggregators.draws import uniforms
 from tf_mtl.balancing_method import PerTask
+from tf_mtl.method_arguments import check_number, check_seed
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -39,14 +41,10 @@ class GradDrop(Aggregator):
     def __init__(self, leak: float | PerTask = 0.0, seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
         check_parameters_only(self)
-        if isinstance(leak, Mapping):
-            self.leak: Any = {task: float(value) for task, value in leak.items()}
-        elif not isinstance(leak, int | float):
-            self.leak = [float(value) for value in leak]
-        else:
-            self.leak = leak
+        self.leak = dict(leak) if isinstance(leak, Mapping) else np.asarray(leak).tolist()
         for value in tf.nest.flatten(self.leak):
-            check_range("leak", value, 0.0, 1.0)
+            check_number("leak", value, 0.0, 1.0)
+        check_seed(seed)
         self.seed = seed
 
     def get_config(self) -> dict[str, Any]:

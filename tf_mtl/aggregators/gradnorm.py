@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.method_arguments import check_number
 
 BETA_1, BETA_2 = 0.9, 0.999
 
@@ -26,7 +26,8 @@ class GradNorm(GramianAggregator):
     Multitask Networks", ICML 2018, algorithm 1. The norms are those over all rows given, where
     the paper takes the last shared layer. w has an Adam of its own (β 0.9 and 0.999, no ε, so the
     size of the gradients does not matter) instead of the model's optimizer, stays positive, and
-    is scaled so that the present tasks' sum is what it was. Without losses, r is 1.
+    is scaled so that the present tasks' sum is what it was. Without losses, r is 1; a loss below 0,
+    for which the paper has no rate, counts as 0, the fastest.
 
     Args:
         alpha: α, how strongly lagging tasks are favoured; 0 makes all norms equal.
@@ -40,8 +41,8 @@ class GradNorm(GramianAggregator):
 
     def __init__(self, alpha: float = 1.5, learning_rate: float = 0.025, **options: Any) -> None:
         super().__init__(**options)
-        check_range("alpha", alpha, 0.0)
-        check_range("learning_rate", learning_rate, 0.0)
+        check_number("alpha", alpha)
+        check_number("learning_rate", learning_rate)
         self.alpha = alpha
         self.learning_rate = learning_rate
 
@@ -62,7 +63,7 @@ class GradNorm(GramianAggregator):
         first = old["first_losses"]
         rates = present
         if losses is not None:
-            losses = tf.cast(losses, tf.float64)
+            losses = tf.maximum(tf.cast(losses, tf.float64), 0.0)
             first = tf.where((first == 0.0) & (present > 0), losses, first)
             ratios = divide(losses, first)
             rates = divide(ratios, rows.mean(ratios)) * present

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_choice, check_range
 from tf_mtl.aggregators.compiled import compiled
 from tf_mtl.aggregators.draws import ORDERS, visiting_order
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.method_arguments import check_choice, check_number, check_seed
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -42,8 +42,9 @@ class GradVac(GramianAggregator):
         self, beta: float = 0.5, order: str = "random", seed: int = 0, **options: Any
     ) -> None:
         super().__init__(**options)
-        check_range("beta", beta, 0.0, 1.0)
+        check_number("beta", beta, 0.0, 1.0)
         check_choice("order", order, ORDERS)
+        check_seed(seed)
         self.beta = beta
         self.order = order
         self.seed = seed

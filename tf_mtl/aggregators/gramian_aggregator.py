@@ -17,6 +17,9 @@ from tf_mtl.aggregators.gramian import Rows, combine, divide, from_blocks, from_
 # at any rate, over which the T backward passes of a solve are spread; at most LONGEST T.
 TOLERANCE, SHORTEST, LONGEST = 0.1, 4, 16
 
+# From the state to the weights `[T]` and who is present; puts new values into the state.
+Solve = Callable[[dict[str, Any]], tuple[Any, Any]]
+
 
 class GramianAggregator(Aggregator):
     """An aggregator whose answer is Σ_t w_t row_t, with weights told from the Gramian J Jᵀ.
@@ -34,22 +37,31 @@ class GramianAggregator(Aggregator):
             gramian: `[T, T]` inner products of the rows, of a float dtype.
             losses: `[T]` losses, for the methods that use them.
             precision: relative accuracy of the Gramian (default: that of its dtype).
+
+        Raises:
+            ValueError: with `groups="layer"`, where there is no one Gramian.
         """
+        if self.groups == "layer":
+            raise ValueError(
+                "groups='layer' has weights of its own for each layer, of that layer's Gramian. "
+                f"Received: {type(self).__name__}(groups='layer'). Call a method with groups='all' "
+                "for each Gramian."
+            )
         gramian = tf.convert_to_tensor(gramian)
         self.build((gramian.shape[0], None))
-        state = self.read_state()
-        weights = self._scheduled(
-            lambda state: self._weigh(from_gramian(gramian, precision), losses, state), state
-        )
+        state, rows = self.read_state(), from_gramian(gramian, precision)
+        weights = self._scheduled(lambda s: (self._weigh(rows, losses, s), rows.present), state)
         self._finish(state)
         squared = tf.linalg.matvec(tf.cast(gramian, tf.float64), weights)
         factor = self._shortening(tf.sqrt(tf.maximum(tf.reduce_sum(weights * squared), 0.0)))
         return tf.cast(weights if factor is None else factor * weights, gramian.dtype)
 
     def due(self) -> Any:
-        """Returns whether the next step solves for its weights (a bool tensor)."""
+        """Returns whether the next step solves for weights, in some layer (a bool tensor)."""
         if self.every == 1 or not self.built:
             return tf.constant(True)
+        if self.groups == "layer":
+            return tf.reduce_any([part.due() for part in self._parts])
         return self.read_state()["wait"] <= 0
 
     def spare(
@@ -75,7 +87,9 @@ class GramianAggregator(Aggregator):
             after = dict(state)
             blocks = jacobian()
             rows = from_blocks(blocks)
-            weights = self._solved(lambda s: self._careful(rows, blocks, losses, None, s), after)
+            weights = self._solved(
+                lambda s: (self._careful(rows, blocks, losses, None, s), rows.present), after
+            )
             return combine(blocks, weights, rows), weights, after
 
         def keep() -> Any:
@@ -95,9 +109,9 @@ class GramianAggregator(Aggregator):
             weights = self._careful(rows, blocks, losses, gramian, state)
             return self._shortened(combine(blocks, weights, rows), weights, rows)
 
-        def solve(state: dict[str, Any]) -> Any:
+        def solve(state: dict[str, Any]) -> tuple[Any, Any]:
             rows = from_blocks(blocks) if gramian is None else from_gramian(gramian)
-            return self._careful(rows, blocks, losses, gramian, state)
+            return self._careful(rows, blocks, losses, gramian, state), rows.present
 
         weights = self._scheduled(solve, state)
         return self._shortened(combine(blocks, weights), weights)
@@ -136,10 +150,10 @@ class GramianAggregator(Aggregator):
 
         return _either(rows.cancels(weights), again, before, (weights, dict(state)), state)
 
-    def _scheduled(self, solve: Callable[[dict[str, Any]], Any], state: dict[str, Any]) -> Any:
+    def _scheduled(self, solve: Solve, state: dict[str, Any]) -> Any:
         """Returns solved weights where they are due, else the last ones."""
         if self.every == 1:
-            return solve(state)
+            return solve(state)[0]
         last = tf.cast(state["weights"], tf.float64)
         kept = {**state, "wait": state["wait"] - 1}
 
@@ -148,18 +162,26 @@ class GramianAggregator(Aggregator):
 
         return _either(state["wait"] <= 0, solved, dict(state), (last, kept), state)
 
-    def _solved(self, solve: Callable[[dict[str, Any]], Any], state: dict[str, Any]) -> Any:
-        """Returns solved weights, and remembers when to solve anew."""
+    def _solved(self, solve: Solve, state: dict[str, Any]) -> Any:
+        """Returns solved weights, and remembers them and when to solve anew.
+
+        An absent task keeps its weight; one that has never been there counts as the others do on
+        average. Without any task, or with an overflow, the next step solves.
+        """
         last = tf.cast(state["weights"], tf.float64)
-        weights = solve(state)
-        present = tf.cast(tf.not_equal(weights, 0.0), tf.float64)
+        weights, present = solve(state)
         moved = 0.5 * tf.reduce_sum(tf.abs(_shares(weights) - _shares(last * present)))
+        here = present > 0
+        usable = tf.reduce_any(here) & tf.reduce_all(tf.math.is_finite(weights))
         if self.every == "auto":
-            state["interval"] = _next_interval(
-                state["interval"], moved, int(state["weights"].shape[0])
-            )
-        state["weights"] = tf.cast(tf.where(present > 0, weights, last), tf.float32)
-        state["wait"] = state["interval"] - 1
+            interval = _next_interval(state["interval"], moved, int(state["weights"].shape[0]))
+            state["interval"] = tf.where(usable, interval, state["interval"])
+        mean = divide(tf.reduce_sum(weights), tf.reduce_sum(present))
+        kept = tf.where(here, weights, tf.where(state["known"] > 0, last, mean))
+        state["weights"] = tf.cast(tf.where(usable, kept, last), tf.float32)
+        known = tf.maximum(state["known"], tf.cast(present, tf.float32))
+        state["known"] = tf.where(usable, known, state["known"])
+        state["wait"] = tf.where(usable, state["interval"] - 1, tf.zeros_like(state["wait"]))
         return weights
 
     def _first_state(self, tasks: int, sizes: list[Any]) -> dict[str, np.ndarray]:
@@ -172,6 +194,7 @@ class GramianAggregator(Aggregator):
             "wait": np.zeros((), "int64"),
             "interval": np.array(interval, "int64"),
             "weights": np.ones(tasks, "float32"),
+            "known": np.zeros(tasks, "float32"),
         }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.method_arguments import check_whole
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -35,8 +35,8 @@ class Krum(GramianAggregator):
 
     def __init__(self, num_byzantine: int = 1, num_selected: int = 1, **options: Any) -> None:
         super().__init__(**options)
-        check_range("num_byzantine", num_byzantine, 0)
-        check_range("num_selected", num_selected, 1)
+        check_whole("num_byzantine", num_byzantine, 0)
+        check_whole("num_selected", num_selected, 1)
         self.num_byzantine = num_byzantine
         self.num_selected = num_selected
 

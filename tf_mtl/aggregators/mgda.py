@@ -7,10 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_choice, needed
+from tf_mtl.aggregators.aggregator import needed
 from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
+from tf_mtl.method_arguments import check_choice
 
 NORMALIZATIONS = ("none", "l2", "loss", "loss+")
 
@@ -30,7 +31,8 @@ class MGDA(GramianAggregator):
 
     Args:
         normalization: divide each gradient by nothing (`"none"`), its norm (`"l2"`), its task's
-            loss (`"loss"`) or both (`"loss+"`); the last two need `losses`, all positive.
+            loss (`"loss"`) or both (`"loss+"`); the last two need `losses`, and a task whose loss
+            is not positive counts as absent.
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> MGDA()(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]])).numpy().round(4) + 0.0
@@ -62,5 +64,6 @@ class MGDA(GramianAggregator):
         if self.normalization in ("l2", "loss+"):
             divisors *= rows.norms
         if self.normalization in ("loss", "loss+"):
-            divisors *= tf.cast(needed(losses, self), tf.float64)
+            losses = tf.cast(needed(losses, self), tf.float64)
+            divisors *= tf.where(losses <= 0.0, tf.zeros_like(losses), losses)  # NaN shows
         return divisors

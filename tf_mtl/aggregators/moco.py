@@ -8,17 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import (
-    Aggregator,
-    Answer,
-    check_parameters_only,
-    check_range,
-    keep_unless,
-)
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, keep_unless
 from tf_mtl.aggregators.gramian import combine, divide, from_blocks
 from tf_mtl.aggregators.moving_rows import first_average, move_average
 from tf_mtl.aggregators.sdmgrad import keep_absent
 from tf_mtl.aggregators.simplex import project_simplex
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -57,9 +52,11 @@ class MoCo(Aggregator):
     ) -> None:
         super().__init__(**options)
         check_parameters_only(self)
-        check_range("beta", beta, 0.0, 1.0)
-        check_range("gamma", gamma, 0.0)
-        check_range("rho", rho, 0.0)
+        check_number("beta", beta, 0.0, 1.0)
+        check_number("beta_decay", beta_decay)
+        check_number("gamma", gamma)
+        check_number("gamma_decay", gamma_decay)
+        check_number("rho", rho)
         self.beta = beta
         self.beta_decay = beta_decay
         self.gamma = gamma

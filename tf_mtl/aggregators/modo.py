@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.sdmgrad import keep_absent
 from tf_mtl.aggregators.simplex import project_simplex
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -39,8 +39,8 @@ class MoDo(GramianAggregator):
 
     def __init__(self, gamma: float = 0.1, rho: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        check_range("gamma", gamma, 0.0)
-        check_range("rho", rho, 0.0)
+        check_number("gamma", gamma)
+        check_number("rho", rho)
         self.gamma = gamma
         self.rho = rho
 

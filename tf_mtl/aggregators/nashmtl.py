@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.newton import solve_power
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -38,7 +38,7 @@ class NashMTL(GramianAggregator):
 
     def __init__(self, max_norm: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
-        check_range("max_norm", max_norm, 0.0)
+        check_number("max_norm", max_norm, high=float("inf"))
         self.max_norm = max_norm
 
     def get_config(self) -> dict[str, Any]:

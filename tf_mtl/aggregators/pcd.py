@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.gramian import Rows, divide, quadratic
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.aggregators.nonnegative import solve_nonnegative
+from tf_mtl.method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -39,8 +39,8 @@ class PCD(GramianAggregator):
 
     def __init__(self, tau: float = 0.02, beta: float = 0.999, **options: Any) -> None:
         super().__init__(**options)
-        check_range("tau", tau, 0.0, 1.0)
-        check_range("beta", beta, 0.0, 1.0 - 1e-12)
+        check_number("tau", tau, 0.0, 1.0)
+        check_number("beta", beta, 0.0, 1.0, exclude=[1.0])
         self.tau = tau
         self.beta = beta
 

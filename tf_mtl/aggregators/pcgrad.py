@@ -7,11 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_choice
 from tf_mtl.aggregators.compiled import compiled
 from tf_mtl.aggregators.draws import ORDERS, visiting_order
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
+from tf_mtl.method_arguments import check_choice, check_seed
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -38,6 +38,7 @@ class PCGrad(GramianAggregator):
     def __init__(self, order: str = "random", seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
         check_choice("order", order, ORDERS)
+        check_seed(seed)
         self.order = order
         self.seed = seed
 

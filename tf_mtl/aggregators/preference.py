@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -10,32 +9,7 @@ import tensorflow as tf
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
 from tf_mtl.balancing_method import PerTask
-
-
-def check_preference(preference: PerTask | None) -> list[float] | dict[str, float] | None:
-    """Returns a preference vector as floats, in a list or by task.
-
-    >>> check_preference((1, 2))
-    [1.0, 2.0]
-    >>> check_preference({"digit": 1, "odd": 2})
-    {'digit': 1.0, 'odd': 2.0}
-    """
-    if preference is None:
-        return None
-    given = preference.values() if isinstance(preference, Mapping) else preference
-    try:
-        values = [float(value) for value in given]
-    except (TypeError, ValueError):
-        values = []
-    if not values or not min(values) >= 0.0 or not 0.0 < max(values) < float("inf"):
-        raise ValueError(
-            "`preference` must hold one number for each task, none negative and not all zero: "
-            "{task: number}, or a list in the order of the model's outputs. Received: "
-            f"preference={preference!r}. Use None to treat the tasks alike."
-        )
-    if isinstance(preference, Mapping):
-        return dict(zip(preference, values, strict=True))
-    return values
+from tf_mtl.method_arguments import check_numbers
 
 
 class PreferenceAggregator(GramianAggregator):
@@ -49,7 +23,7 @@ class PreferenceAggregator(GramianAggregator):
 
     def __init__(self, preference: PerTask | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.preference = check_preference(preference)
+        self.preference = check_numbers("preference", preference)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

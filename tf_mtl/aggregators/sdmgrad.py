@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import check_range
 from tf_mtl.aggregators.compiled import compiled
 from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.preference import PreferenceAggregator
 from tf_mtl.aggregators.simplex import project_simplex
 from tf_mtl.balancing_method import PerTask
+from tf_mtl.method_arguments import check_number, check_whole
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -53,10 +53,10 @@ class SDMGrad(PreferenceAggregator):
         **options: Any,
     ) -> None:
         super().__init__(preference=preference, **options)
-        check_range("lambda_", lambda_, 0.0)
-        check_range("learning_rate", learning_rate, 0.0)
-        check_range("momentum", momentum, 0.0, 1.0)
-        check_range("iterations", iterations, 1)
+        check_number("lambda_", lambda_)
+        check_number("learning_rate", learning_rate, high=float("inf"))
+        check_number("momentum", momentum, 0.0, 1.0, exclude=[1.0])
+        check_whole("iterations", iterations, 1)
         self.lambda_ = lambda_
         self.learning_rate = learning_rate
         self.momentum = momentum

@@ -6,12 +6,9 @@ result is what a training step differentiates.
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-import keras
-
-from tf_mtl.names import unknown_name
+from tf_mtl.balancing_method import get_method
 from tf_mtl.weightings.constant import Constant
 from tf_mtl.weightings.cosmos import COSMOS
 from tf_mtl.weightings.dynamic_weight_average import DynamicWeightAverage
@@ -53,7 +50,8 @@ __all__ = [
 def get(identifier: Any) -> LossWeighting:
     """Returns a loss weighting from its name, its config or itself.
 
-    A name is that of the class in any case, underscores and hyphens ignored.
+    A name is that of the class in any case, underscores and hyphens ignored. A config is
+    `{"class_name": name, "config": {argument: value}}`, or what Keras makes of an instance.
 
     >>> type(get("imtl_l")).__name__
     'IMTLL'
@@ -62,29 +60,5 @@ def get(identifier: Any) -> LossWeighting:
     ...
     ValueError: Unknown weighting 'uncertanty'. ... Did you mean 'uncertainty'?
     """
-    if isinstance(identifier, LossWeighting):
-        return identifier
-    if isinstance(identifier, dict):
-        found = keras.saving.deserialize_keras_object(identifier)
-        if isinstance(found, LossWeighting):
-            return found
-    if isinstance(identifier, str):
-        return _method(identifier)
-    raise ValueError(
-        "A loss weighting must be a name, a config dictionary or an instance of `LossWeighting`. "
-        f"Received: {identifier!r}. Try 'uncertainty'."
-    )
-
-
-def _method(name: str) -> LossWeighting:
-    public = [globals()[name] for name in __all__ if name[0].isupper()]
-    methods = {cls.__name__.lower(): cls for cls in public if not inspect.isabstract(cls)}
-    plain = name.lower().replace("_", "").replace("-", "")
-    if plain not in methods:
-        raise ValueError(unknown_name(name, sorted(methods), "weighting"))
-    if methods[plain] is Schedule:
-        raise ValueError(
-            f"The weighting {name!r} needs to know what to schedule: pass "
-            "`tf_mtl.weightings.Schedule({task: schedule})`."
-        )
-    return methods[plain]()
+    public = [globals()[name] for name in __all__]
+    return get_method(identifier, LossWeighting, public, "weighting", "uncertainty")

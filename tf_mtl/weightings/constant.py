@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from tf_mtl.balancing_method import PerTask
-from tf_mtl.weightings.checks import check_numbers, per_task
-from tf_mtl.weightings.tasks import Tasks
+from tf_mtl.method_arguments import check_numbers
+from tf_mtl.weightings.tasks import Tasks, per_task
 from tf_mtl.weightings.weighting import LossWeighting
 
 

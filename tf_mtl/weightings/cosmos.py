@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from tf_mtl.balancing_method import PerTask
-from tf_mtl.weightings.checks import check_numbers, check_positive, per_task
-from tf_mtl.weightings.tasks import Tasks
+from tf_mtl.method_arguments import check_number, check_numbers
+from tf_mtl.weightings.tasks import Tasks, per_task
 from tf_mtl.weightings.weighting import LossWeighting
 
 
@@ -41,7 +41,7 @@ class COSMOS(LossWeighting):
         self, lambda_: float = 1.0, preference: PerTask | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
-        check_positive("lambda_", lambda_, zero=True)
+        check_number("lambda_", lambda_)
         self.lambda_ = lambda_
         self.preference = check_numbers("preference", preference)
 

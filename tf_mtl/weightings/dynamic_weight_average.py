@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_positive
+from tf_mtl.method_arguments import check_number
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -40,7 +40,7 @@ class DynamicWeightAverage(LossWeighting):
 
     def __init__(self, temperature: float = 2.0, **options: Any) -> None:
         super().__init__(**options)
-        check_positive("temperature", temperature)
+        check_number("temperature", temperature, exclude=[0.0])
         self.temperature = temperature
 
     def get_config(self) -> dict[str, Any]:

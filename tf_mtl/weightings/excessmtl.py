@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_positive
+from tf_mtl.method_arguments import check_number
 from tf_mtl.weightings.gradient_weighting import GradientWeighting
 from tf_mtl.weightings.tasks import Tasks
 
@@ -23,11 +23,11 @@ class ExcessMTL(GradientWeighting):
     is the task's first one, so that the scales of the losses do not matter.
 
     Reference: He et al., "Robust Multi-Task Learning with Excess Risks", ICML 2024, algorithm 1,
-    with g the gradient by the shared variables. As in the authors' code, a task's first step
-    leaves the weights alone and they sum to T (in the paper to 1). Deviations: there is no ε under
-    the root; an entry whose gradient was always 0 adds nothing; absent tasks keep their share, and
-    those present divide the rest. It keeps T copies of the shared variables, and needs T backward
-    passes.
+    with g the gradient by the shared variables. As in the authors' code, the weights sum to T (in
+    the paper to 1), and the first step, in which all ratios are 1, leaves them alone. Deviations:
+    there is no ε under the root; an entry whose gradient was always 0 adds nothing; absent tasks
+    keep their share, and those present divide the rest. It keeps T copies of the shared variables,
+    and needs T backward passes.
 
     Args:
         robust_step_size: η.
@@ -45,7 +45,7 @@ class ExcessMTL(GradientWeighting):
 
     def __init__(self, robust_step_size: float = 1e-2, **options: Any) -> None:
         super().__init__(**options)
-        check_positive("robust_step_size", robust_step_size, zero=True)
+        check_number("robust_step_size", robust_step_size)
         self.robust_step_size = robust_step_size
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_positive
+from tf_mtl.method_arguments import check_number
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -42,8 +42,8 @@ class FAMO(LossWeighting):
 
     def __init__(self, gamma: float = 1e-3, learning_rate: float = 0.025, **options: Any) -> None:
         super().__init__(**options)
-        check_positive("gamma", gamma, zero=True)
-        check_positive("learning_rate", learning_rate)
+        check_number("gamma", gamma)
+        check_number("learning_rate", learning_rate, exclude=[0.0])
         self.gamma = gamma
         self.learning_rate = learning_rate
 
@@ -68,7 +68,10 @@ class FAMO(LossWeighting):
         moving = tasks.among(state["before"] > 0.0)
         before = moving.keep(state["before"], 1.0)
         fall = moving.keep(tf.math.log(before) - tf.math.log(tasks.losses))
-        return {**self._adam(moving, fall, state), "before": tasks.keep(tasks.losses, before)}
+        return {
+            **self._adam(moving, fall, state),
+            "before": tasks.keep(tasks.losses, state["before"]),
+        }
 
     def _adam(self, moving: Tasks, fall: Any, state: dict[str, Any]) -> dict[str, Any]:
         logits, z = state["logits"], moving.softmax(state["logits"])

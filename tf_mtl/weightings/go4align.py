@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_positive, check_whole
+from tf_mtl.method_arguments import check_number, check_whole
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -42,8 +42,8 @@ class GO4Align(LossWeighting):
 
     def __init__(self, num_groups: int = 2, robust_step_size: float = 1e-4, **options: Any) -> None:
         super().__init__(**options)
-        check_whole("num_groups", num_groups)
-        check_positive("robust_step_size", robust_step_size, zero=True)
+        check_whole("num_groups", num_groups, 1)
+        check_number("robust_step_size", robust_step_size)
         self.num_groups = num_groups
         self.robust_step_size = robust_step_size
 

@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from tf_mtl.balancing_method import PerTask
-from tf_mtl.weightings.checks import check_numbers, check_positive, per_task
-from tf_mtl.weightings.tasks import Tasks
+from tf_mtl.method_arguments import check_number, check_numbers
+from tf_mtl.weightings.tasks import Tasks, per_task
 from tf_mtl.weightings.weighting import LossWeighting
 
 
@@ -43,7 +43,7 @@ class PBI(LossWeighting):
         self, theta: float = 5.0, preference: PerTask | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
-        check_positive("theta", theta, zero=True)
+        check_number("theta", theta)
         self.theta = theta
         self.preference = check_numbers("preference", preference)
 

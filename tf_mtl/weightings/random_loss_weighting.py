@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.weightings.checks import check_choice
+from tf_mtl.method_arguments import check_choice, check_seed
 from tf_mtl.weightings.draws import uniforms
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
@@ -43,8 +43,7 @@ class RandomLossWeighting(LossWeighting):
     def __init__(self, distribution: str = "normal", seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
         check_choice("distribution", distribution, DISTRIBUTIONS)
-        if not isinstance(seed, int):
-            raise ValueError(f"`seed` must be a whole number. Received: seed={seed!r}.")
+        check_seed(seed)
         self.distribution = distribution
         self.seed = seed
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 import keras
@@ -10,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_mtl.balancing_method import PerTask
-from tf_mtl.weightings.checks import check_numbers, check_positive
+from tf_mtl.method_arguments import check_number, check_numbers
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
 
@@ -56,12 +58,12 @@ class Schedule(LossWeighting):
     ) -> None:
         super().__init__(**options)
         self.schedules = _checked(schedules)
-        if isinstance(warmup_steps, int | float):
-            check_positive("warmup_steps", warmup_steps, zero=True)
+        if warmup_steps is None or isinstance(warmup_steps, Real):
+            check_number("warmup_steps", warmup_steps)
             self.warmup_steps: Any = warmup_steps
         else:
             self.warmup_steps = check_numbers("warmup_steps", warmup_steps)
-        if schedules is None and warmup_steps == 0:
+        if not self.schedules and self.warmup_steps == 0:
             raise ValueError(
                 "Nothing is scheduled. Pass schedules={task: number or schedule}, for example "
                 "keras.optimizers.schedules.PiecewiseConstantDecay, or warmup_steps={task: number}."
@@ -78,7 +80,7 @@ class Schedule(LossWeighting):
         return {**super().get_config(), **config}
 
     def _given(self) -> dict[str, Any]:
-        warmup = None if isinstance(self.warmup_steps, int | float) else self.warmup_steps
+        warmup = None if isinstance(self.warmup_steps, Real) else self.warmup_steps
         return {
             "schedules": self._in_order("schedules", self.schedules, default=1.0),
             "warmup_steps": self._in_order("warmup_steps", warmup, default=0.0),
@@ -123,10 +125,10 @@ def _one(schedule: Any) -> Any:
         schedule = keras.optimizers.schedules.deserialize(dict(schedule))
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return schedule
-    if isinstance(schedule, int | float) and not isinstance(schedule, bool):
+    if isinstance(schedule, Real) and not isinstance(schedule, bool) and isfinite(schedule):
         return float(schedule)
     raise ValueError(
-        "Each of `schedules` must be a number or a Keras learning-rate schedule. Received: "
+        "Each of `schedules` must be a finite number or a Keras learning-rate schedule. Received: "
         f"{schedule!r}. Try keras.optimizers.schedules.PiecewiseConstantDecay."
     )
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_mtl.balancing_method import PerTask
-from tf_mtl.weightings.checks import check_numbers, check_positive, per_task
-from tf_mtl.weightings.tasks import Tasks
+from tf_mtl.method_arguments import check_number, check_numbers
+from tf_mtl.weightings.tasks import Tasks, per_task
 from tf_mtl.weightings.weighting import LossWeighting
 
 
@@ -53,8 +53,8 @@ class STCH(LossWeighting):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        check_positive("mu", mu)
-        check_positive("warmup_steps", warmup_steps, zero=True)
+        check_number("mu", mu, exclude=[0.0])
+        check_number("warmup_steps", warmup_steps)
         self.mu = mu
         self.preference = check_numbers("preference", preference)
         self.reference = check_numbers("reference", reference, signed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +37,11 @@ class Tasks:
         return Tasks.of(self.losses, self.present & condition)
 
     def positive(self) -> Tasks:
-        """Returns the tasks that have a logarithm: a loss of 0 is as low as it gets."""
-        return self.among(self.losses > 0.0)
+        """Returns the tasks that have a logarithm: a loss of 0 is as low as it gets.
+
+        NaN stays, so that a broken loss shows instead of being left out.
+        """
+        return self.among(~(self.losses <= 0.0))
 
     @property
     def mask(self) -> Any:
@@ -90,3 +94,8 @@ class Tasks:
     def shares(self, value: Any) -> Any:
         """Returns a single number divided over the present tasks: the sum of the shares is it."""
         return self.mask * value / self.count
+
+
+def per_task(values: Sequence[float] | None, default: Any) -> Any:
+    """Returns numbers as a float32 tensor, or `default` where None is given."""
+    return default if values is None else tf.constant(values, tf.float32)
