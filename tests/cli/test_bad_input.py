@@ -26,6 +26,7 @@ def files(tmp_path, monkeypatch):
     np.savez("short.npz", x=x[:40], y=y)
     (tmp_path / "typo.yaml").write_text("data: {source: digits}\noptimizer: {learning_rat: 0.1}\n")
     (tmp_path / "type.yaml").write_text("epochs: many\n")
+    (tmp_path / "twice.yaml").write_text("optimizer: {type: sgd, type: adam}\n")
     (tmp_path / "broken.yaml").write_text("epochs: [1\n")
     (tmp_path / "list.yaml").write_text("- epochs\n")
     (tmp_path / "trunk.yaml").write_text("trunk: {type: MLP, unit: [8]}\n")
@@ -79,11 +80,16 @@ BAD = {
     "no epochs": (("train", "--epochs", "0"), ["epochs", "0", "greater"]),
     "no integer": (("train", "--epochs", "ten"), ["--epochs", "integer"]),
     "no rows in a batch": (("train", "--batch-size", "-1"), ["data.batch_size", "-1"]),
+    "endless rate": (("train", "--learning-rate", "inf"), ["learning_rate", "inf", "finite"]),
+    "no weight": (("train", "--loss-weight", "digit=nan"), ["digit", "nan", "from 0 up"]),
+    "no separator": (("train", "people.csv", *P, "--separator", ""), ["separator", "';'"]),
+    "no name": (("train", "--name", "a/b"), ["'name'", "'a/b'", "should be letters, digits"]),
     "unknown option": (("train", "--epoch", "3"), ["--epoch", "--epochs"]),
     "unknown command": (("trian",), ["trian", "train"]),
     "unknown key": (("train", "typo.yaml"), ["typo.yaml", "'optimizer.learning_rat'", "ing_rate'"]),
     "wrong type": (("train", "type.yaml"), ["type.yaml", "'epochs'", "'many'", "integer"]),
     "no yaml": (("train", "broken.yaml"), ["broken.yaml", "line 2"]),
+    "a key twice": (("train", "twice.yaml"), ["twice.yaml, line 1", "'type'", "twice"]),
     "no keys": (("train", "list.yaml"), ["list.yaml", "list"]),
     "unknown argument": (("train", "trunk.yaml"), ["trunk", "'unit'", "'units'"]),
     "wrong argument": (("train", "units.yaml"), ["trunk.units", "'wide'"]),

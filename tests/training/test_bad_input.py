@@ -97,6 +97,17 @@ def test_nan_inputs_are_named_with_their_row():
         compiled().fit(x, y, verbose=0)
 
 
+def test_nan_inputs_are_not_blamed_when_the_weights_are_nan():
+    x, y, _ = arrays(64)
+    x[40:] = np.nan
+    inputs = keras.Input((8,), name="x")
+    known = keras.ops.nan_to_num(inputs)
+    model = MultiTaskModel(inputs, {"price": keras.layers.Dense(2)(known)})
+    model.compile(keras.optimizers.SGD(1e38), loss={"price": "mse"})
+    data = tf.data.Dataset.from_tensor_slices((x, {"price": y["price"]})).batch(32)
+    assert np.isnan(model.fit(data, epochs=2, verbose=0).history["loss"][-1])
+
+
 @pytest.mark.parametrize(
     "callback",
     [

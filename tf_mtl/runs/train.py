@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,7 +222,7 @@ def load_model(run: RunFolder) -> Any:
     if not run.best_model.is_file():
         raise InputError(
             f"The run {run.path} has no model yet: no epoch was finished. Go on with "
-            f"tf-mtl train --resume {run.path}"
+            f"{shlex.join(['tf-mtl', 'train', '--resume', str(run.path)])}"
         )
     # Keras forgets the policy of a model, and with it the loss scaling of its optimizer.
     with dtype_policy(run.config()):
