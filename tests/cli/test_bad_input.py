@@ -22,6 +22,7 @@ def files(tmp_path, monkeypatch):
     x = np.ones((50, 3), "float32")
     y = np.arange(50) % 3
     np.savez("good.npz", x=x, y=y)
+    np.savez("class.npz", **{"class": x, "other": x, "y": y})
     np.savez("nan.npz", x=np.where(np.arange(50)[:, None] == 7, np.nan, x), y=y)
     np.savez("short.npz", x=x[:40], y=y)
     (tmp_path / "typo.yaml").write_text("data: {source: digits}\noptimizer: {learning_rat: 0.1}\n")
@@ -62,6 +63,7 @@ BAD = {
     "empty file": (("train", "empty.csv", *P), ["empty.csv", "is empty"]),
     "empty split": (("train", "few.csv", *P), ["4 rows", "empty part"]),
     "nan": (("train", "nan.npz", "-t", "y=classification"), ["nan.npz", "row 7"]),
+    "no name of an input": (("train", "class.npz", "-t", "y"), ["'class'", "cannot be served"]),
     "rows": (("train", "short.npz", "-t", "y"), ["40", "50"]),
     "no npz": (("train", "text.npz", "-t", "y"), ["text.npz", "NPZ"]),
     "unknown array": (("train", "good.npz", "-t", "z"), ["'z'", "'x'", "'y'"]),

@@ -98,6 +98,16 @@ def saved_model(
         return publish(unfinished, folder, version)
 
 
+def check_names(model: keras.Model) -> None:
+    """Raises `ValueError` if the inputs or outputs of a model cannot be served by their names.
+
+    `saved_model` does so too, after what may be hours of training.
+    """
+    model = _functional(model)
+    _inputs(model)
+    _tasks(model)
+
+
 def _write(
     model: keras.Model,
     signatures: Mapping[str, Callable[..., Any]],
@@ -147,13 +157,13 @@ def _inputs(model: keras.Model) -> list[tf.TensorSpec]:
                 f"Input {tensor.name!r} is sparse or ragged, which a request to a server cannot "
                 "hold. Give the model a dense input."
             )
-    _check_names([tensor.name for tensor in tensors])
+    _check_input_names([tensor.name for tensor in tensors])
     return [
         tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, tensor.name) for tensor in tensors
     ]
 
 
-def _check_names(names: list[str]) -> None:
+def _check_input_names(names: list[str]) -> None:
     """Raises `ValueError` for names that TensorFlow would refuse, without saying which."""
     rename = "Rename it: keras.Input(..., name=...)."
     served: dict[str, str] = {}

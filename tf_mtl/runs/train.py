@@ -15,6 +15,7 @@ from ..data import Splits
 from ..data import check as check_data
 from ..evaluation import per_task
 from ..export import saved_model
+from ..export.saved_model import check_names
 from ..training import MultiTaskModel
 from .assemble import assemble, dtype_policy, resolved_trunk, steps_per_epoch
 from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
@@ -159,6 +160,8 @@ def _run(
             restore_checkpoint(checkpoint, model)
     if config.saved_models is not None:
         check_writable(Path(config.saved_models) / config.run_name)
+        with refusing("saved_models"):
+            check_names(model)
     run = earlier[0] if earlier else new_run(config)
     write_facts(run, config, splits)
     history = _fit(model, splits, config, (run, checkpoint, monitor), verbose)
