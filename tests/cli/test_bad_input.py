@@ -180,6 +180,17 @@ def test_a_fault_of_the_program_is_not_called_bad_input(cli, monkeypatch):
         cli("train", "digits")
 
 
+def test_an_interrupted_command_says_so(cli, monkeypatch):
+    from tf_mtl import runs
+
+    def interrupted(content, where):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "check_config", interrupted)
+    outcome = cli("describe", "digits")
+    assert (outcome.code, outcome.err) == (130, "Interrupted.\n")
+
+
 def test_debug_shows_where_bad_input_was_found(cli):
     with pytest.raises(ValueError, match="digts"):
         cli("--debug", "train", "digts")
