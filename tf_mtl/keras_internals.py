@@ -12,11 +12,11 @@ import keras
 from keras.src.backend.common.masking import set_keras_mask
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.models import functional
-from keras.src.trainers.compile_utils import get_loss as _get_loss
-from keras.src.trainers.compile_utils import get_metric as _get_metric
+from keras.src.trainers import compile_utils
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split as _split_arrays
 from keras.src.utils import tracking
 
+CompileMetrics = compile_utils.CompileMetrics
 Functional = functional.Functional
 untracked = tracking.no_automatic_dependency_tracking
 
@@ -32,7 +32,7 @@ def resolve_loss(identifier: Any, y_true: Any = None, y_pred: Any = None) -> Any
     >>> resolve_loss("mse").name
     'mse'
     """
-    return _get_loss(identifier, y_true, y_pred)
+    return compile_utils.get_loss(identifier, y_true, y_pred)
 
 
 def resolve_metric(identifier: Any, y_true: Any = None, y_pred: Any = None) -> keras.Metric:
@@ -46,7 +46,7 @@ def resolve_metric(identifier: Any, y_true: Any = None, y_pred: Any = None) -> k
     >>> resolve_metric("mae").name
     'mae'
     """
-    return _get_metric(identifier, y_true, y_pred)
+    return compile_utils.get_metric(identifier, y_true, y_pred)
 
 
 def train_validation_split(arrays: Any, share: float) -> tuple[Any, Any]:

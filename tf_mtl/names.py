@@ -45,13 +45,20 @@ def check_task_names(names: Iterable[object]) -> None:
     """Raises `ValueError` unless every name can serve as a task.
 
     A task's name becomes part of log names (`digit_loss`) and of SavedModel signatures, so it
-    consists of letters, digits and underscores and is not `loss`.
+    consists of letters, digits and underscores and is not `loss`. The logs of validation begin with
+    `val_`: those of a task `val`, or of `val_digit` beside `digit`, would take their names.
 
     >>> check_task_names(["digit", "odd"])
     """
+    names = list(names)
     for name in names:
         if not isinstance(name, str) or not _TASK_NAME.fullmatch(name) or name == "loss":
             raise ValueError(
                 f"Invalid task name {name!r}: a task's name consists of letters, digits and "
                 "underscores and is not 'loss'. Rename the key."
+            )
+        if name == "val" or (name.startswith("val_") and name.removeprefix("val_") in names):
+            raise ValueError(
+                f"Invalid task name {name!r}: a log such as '{name}_loss' would be taken for one "
+                "of validation, whose names begin with 'val_'. Rename the key."
             )

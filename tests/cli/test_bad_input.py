@@ -22,10 +22,12 @@ def files(tmp_path, monkeypatch):
     x = np.ones((50, 3), "float32")
     y = np.arange(50) % 3
     np.savez("good.npz", x=x, y=y)
+    np.savez("class.npz", **{"class": x, "other": x, "y": y})
     np.savez("nan.npz", x=np.where(np.arange(50)[:, None] == 7, np.nan, x), y=y)
     np.savez("short.npz", x=x[:40], y=y)
     (tmp_path / "typo.yaml").write_text("data: {source: digits}\noptimizer: {learning_rat: 0.1}\n")
     (tmp_path / "type.yaml").write_text("epochs: many\n")
+    (tmp_path / "twice.yaml").write_text("optimizer: {type: sgd, type: adam}\n")
     (tmp_path / "broken.yaml").write_text("epochs: [1\n")
     (tmp_path / "list.yaml").write_text("- epochs\n")
     (tmp_path / "trunk.yaml").write_text("trunk: {type: MLP, unit: [8]}\n")
@@ -61,6 +63,7 @@ BAD = {
     "empty file": (("train", "empty.csv", *P), ["empty.csv", "is empty"]),
     "empty split": (("train", "few.csv", *P), ["4 rows", "empty part"]),
     "nan": (("train", "nan.npz", "-t", "y=classification"), ["nan.npz", "row 7"]),
+    "no name of an input": (("train", "class.npz", "-t", "y"), ["'class'", "cannot be served"]),
     "rows": (("train", "short.npz", "-t", "y"), ["40", "50"]),
     "no npz": (("train", "text.npz", "-t", "y"), ["text.npz", "NPZ"]),
     "unknown array": (("train", "good.npz", "-t", "z"), ["'z'", "'x'", "'y'"]),
@@ -79,11 +82,16 @@ BAD = {
     "no epochs": (("train", "--epochs", "0"), ["epochs", "0", "greater"]),
     "no integer": (("train", "--epochs", "ten"), ["--epochs", "integer"]),
     "no rows in a batch": (("train", "--batch-size", "-1"), ["data.batch_size", "-1"]),
+    "endless rate": (("train", "--learning-rate", "inf"), ["learning_rate", "inf", "finite"]),
+    "no weight": (("train", "--loss-weight", "digit=nan"), ["digit", "nan", "from 0 up"]),
+    "no separator": (("train", "people.csv", *P, "--separator", ""), ["separator", "';'"]),
+    "no name": (("train", "--name", "a/b"), ["'name'", "'a/b'", "should be letters, digits"]),
     "unknown option": (("train", "--epoch", "3"), ["--epoch", "--epochs"]),
     "unknown command": (("trian",), ["trian", "train"]),
     "unknown key": (("train", "typo.yaml"), ["typo.yaml", "'optimizer.learning_rat'", "ing_rate'"]),
     "wrong type": (("train", "type.yaml"), ["type.yaml", "'epochs'", "'many'", "integer"]),
     "no yaml": (("train", "broken.yaml"), ["broken.yaml", "line 2"]),
+    "a key twice": (("train", "twice.yaml"), ["twice.yaml, line 1", "'type'", "twice"]),
     "no keys": (("train", "list.yaml"), ["list.yaml", "list"]),
     "unknown argument": (("train", "trunk.yaml"), ["trunk", "'unit'", "'units'"]),
     "wrong argument": (("train", "units.yaml"), ["trunk.units", "'wide'"]),
@@ -126,6 +134,9 @@ OF_A_RUN = {
     "not a number": (("predict", "RUN", "words.csv", "-o", "o.csv"), ["'old'", "row 3", "age"]),
     "unknown ending": (("predict", "RUN", "new.csv", "-o", "o.xls"), [".xls", ".csv"]),
     "no folder": (("predict", "RUN", "new.csv", "-o", "no/o.csv"), ["'no'", "o.csv"]),
+    "over the data": (("predict", "RUN", "new.csv", "-o", "./new.csv"), ["new.csv", "is the data"]),
+    "over a part": (("predict", "RUN", "n*.csv", "-o", "none.csv"), ["none.csv", "is the data"]),
+    "results over the data": (("evaluate", "RUN", "new.csv", "--output", "new.csv"), ["the data"]),
     "unknown column": (("predict", "RUN", "new.csv", "-o", "o.csv", "--keep", "idd"), ["'idd'"]),
     "arrays for a table": (("predict", "RUN", "x.npz", "-o", "o.csv"), ["x.npz", "age"]),
     "no rows": (("predict", "RUN", "none.csv", "-o", "o.csv"), ["none.csv", "no rows"]),
@@ -167,6 +178,17 @@ def test_a_fault_of_the_program_is_not_called_bad_input(cli, monkeypatch):
     monkeypatch.setattr(runs, "train", broken)
     with pytest.raises(KeyError):
         cli("train", "digits")
+
+
+def test_an_interrupted_command_says_so(cli, monkeypatch):
+    from tf_mtl import runs
+
+    def interrupted(content, where):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "check_config", interrupted)
+    outcome = cli("describe", "digits")
+    assert (outcome.code, outcome.err) == (130, "Interrupted.\n")
 
 
 def test_debug_shows_where_bad_input_was_found(cli):

@@ -152,6 +152,11 @@ def test_new_writes_a_file_that_train_runs_as_it_is(cli, tmp_path, monkeypatch):
     assert (tmp_path / "saved_models" / "first" / "1" / "saved_model.pb").is_file()
 
 
+def test_a_command_to_copy_is_quoted(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "tf-mtl train 'my first.yaml'" in cli("new", "my first.yaml").out
+
+
 def test_arrays_go_in_and_predictions_come_out(cli, tmp_path):
     random = np.random.default_rng(0)
     image = random.random((60, 6, 6, 1), dtype="float32")

@@ -497,3 +497,15 @@ GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] 
 def test_bad_tables_are_refused(frame, arguments, message):
     with pytest.raises(ValueError, match=message):
         data.from_dataframe(frame, **{"targets": {"y": "binary"}, **arguments})
+
+
+def test_columns_whose_names_a_signature_cannot_have_are_exported(tmp_path):
+    """A run would be trained to its end and fail then."""
+    frame = pd.DataFrame({name: RANDOM.normal(size=60) for name in ["Age", "age", "class", "self"]})
+    splits = data.from_dataframe(frame.assign(y=frame["Age"]), {"y": "regression"})
+    assert list(splits.columns) == ["Age", "age_2", "column_class", "column_self"]
+    model = model_of(splits)
+    served = tf.saved_model.load(mtl.export.saved_model(model, tmp_path))
+    x = data.inputs_from_dataframe(frame, model.input)
+    found = served.signatures["serving_default"](**x)["y"]
+    np.testing.assert_array_equal(found, model.predict(x, verbose=0)["y"])

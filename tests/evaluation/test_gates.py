@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_mtl import build_model, evaluation, heads, trunks
+from tf_mtl import MultiTaskModel, build_model, evaluation, heads, trunks
 
 
 def model_of(trunk, inputs=None):
@@ -64,6 +64,36 @@ def test_levels_are_asked_for_by_number(x):
     )
     with pytest.raises(ValueError, match=r"gates at \[0, 1\]"):
         evaluation.gates(model, x, level=2)
+
+
+def within_another(inside, x):
+    """A model that calls another one on inputs that are twice its own."""
+    inputs = keras.Input(x.shape[1:], name="half")
+    return MultiTaskModel(inputs, inside(keras.layers.Rescaling(2.0)(inputs)))
+
+
+def test_the_gates_of_a_model_within_the_model_are_found(x, tmp_path):
+    inside = model_of(trunks.CGC([4], num_experts=1))
+    model = within_another(within_another(inside, x), x)
+    expected = evaluation.gates(inside, 4 * x)
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.models.load_model(tmp_path / "model.keras")):
+        found = evaluation.gates(each, x)
+        for task in ("a", "b"):
+            np.testing.assert_allclose(found[task], expected[task], rtol=1e-5)
+        assert evaluation.expert_names(each) == evaluation.expert_names(inside)
+
+
+def test_gates_that_several_calls_have_are_refused(x):
+    inside = model_of(trunks.MMoE([4], num_experts=2))
+    inputs = keras.Input((5,))
+    outputs = {
+        f"{task}_{i}": output
+        for i, scale in enumerate((1.0, 2.0))
+        for task, output in inside(keras.layers.Rescaling(scale)(inputs)).items()
+    }
+    with pytest.raises(ValueError, match="Task 'a' has several gates"):
+        evaluation.gates(MultiTaskModel(inputs, outputs), x)
 
 
 def test_a_model_without_gates_is_refused(x):

@@ -152,12 +152,39 @@ def test_models_that_cannot_be_served_by_name(make, words, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_nothing_is_left_when_writing_fails(tmp_path):
-    inputs = [
-        keras.Input((1,), name="a-b"),
-        keras.Input((1,), name="a_b"),
-    ]  # one name to TensorFlow
+@pytest.mark.parametrize("name", ["a b", "größe", "a:b", "_a", "class", "self", "%"])
+def test_inputs_that_a_signature_cannot_name(name, tmp_path):
+    inputs = keras.Input((1,), name=name)
+    model = keras.Model(inputs, {"y": keras.layers.Dense(1)(inputs)})
+    with pytest.raises(ValueError, match=f"The input '{name}' cannot be served.* Rename"):
+        saved_model(model, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("names", [("a-b", "a_b"), ("a", "A")])
+def test_inputs_of_one_name_to_tensorflow(names, tmp_path):
+    inputs = [keras.Input((1,), name=name) for name in names]
     model = keras.Model(inputs, {"y": keras.layers.Concatenate()(inputs)})
-    with pytest.raises(ValueError, match="collision"):
+    with pytest.raises(ValueError, match=f"'{names[1]}' cannot be served beside '{names[0]}'"):
+        saved_model(model, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+class NoGraph(keras.layers.Layer):
+    """A layer that no graph can be made of."""
+
+    def call(self, inputs):
+        if tf.executing_eagerly():
+            return inputs
+        raise RuntimeError("no graph")
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(inputs.shape)
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path):
+    inputs = keras.Input((1,), name="x")
+    model = keras.Model(inputs, {"y": NoGraph()(inputs)})
+    with pytest.raises(RuntimeError, match="no graph"):
         saved_model(model, tmp_path)
     assert os.listdir(tmp_path) == []

@@ -1,5 +1,7 @@
 """Mistakes in names, shapes and values end in one error that names the thing."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -95,6 +97,17 @@ def test_nan_inputs_are_named_with_their_row():
         compiled().fit(x, y, verbose=0)
 
 
+def test_nan_inputs_are_not_blamed_when_the_weights_are_nan():
+    x, y, _ = arrays(64)
+    x[40:] = np.nan
+    inputs = keras.Input((8,), name="x")
+    known = keras.ops.nan_to_num(inputs)
+    model = MultiTaskModel(inputs, {"price": keras.layers.Dense(2)(known)})
+    model.compile(keras.optimizers.SGD(1e38), loss={"price": "mse"})
+    data = tf.data.Dataset.from_tensor_slices((x, {"price": y["price"]})).batch(32)
+    assert np.isnan(model.fit(data, epochs=2, verbose=0).history["loss"][-1])
+
+
 @pytest.mark.parametrize(
     "callback",
     [
@@ -160,6 +173,78 @@ def test_a_monitor_that_no_callback_has_added_raises_behind_the_first_epoch():
         compiled().fit(x, y, verbose=0, epochs=2, callbacks=callbacks)
 
 
+def test_a_monitor_is_checked_when_the_first_epoch_is_the_only_one():
+    x, y, _ = arrays(64)
+    callbacks = [AddsF1(), keras.callbacks.EarlyStopping("val_f2", mode="max")]
+    with pytest.raises(ValueError, match="Unknown monitor"), pytest.warns(UserWarning, match="f2"):
+        compiled().fit(x, y, verbose=0, callbacks=callbacks)
+
+
+def test_a_monitor_of_a_task_that_only_validation_has_labels_of():
+    x, y, _ = arrays(64)
+    labels = {task: y[task] for task in ("kind", "sold")}
+    early = keras.callbacks.EarlyStopping("val_price_loss", mode="min", patience=0)
+    fit = {"epochs": 3, "verbose": 0, "validation_data": (x, y)}
+    model = compiled()
+    model.optimizer.learning_rate = 0.0
+    history = model.fit(x, labels, callbacks=[early], **fit).history
+    assert len(history["val_price_loss"]) == 2, "the second epoch is no better, so it is the last"
+    for validation_freq, monitor in ((1, "val_price_los"), (2, "val_price_los"), (1, "price_loss")):
+        early = keras.callbacks.EarlyStopping(monitor, mode="min")
+        with pytest.raises(ValueError, match=f"Unknown monitor of EarlyStopping '{monitor}'"):
+            _without_warnings(compiled().fit)(
+                x, labels, callbacks=[early], validation_freq=validation_freq, **fit
+            )
+
+
+def test_a_monitor_of_a_task_that_validation_has_no_labels_of():
+    x, y, _ = arrays(64)
+    early = keras.callbacks.EarlyStopping("val_price_loss", mode="min")
+    with pytest.raises(ValueError, match="Unknown monitor of EarlyStopping 'val_price_loss'"):
+        _without_warnings(compiled().fit)(
+            x, y, validation_data=(x, {"kind": y["kind"]}), epochs=2, verbose=0, callbacks=[early]
+        )
+
+
+def test_a_monitor_waits_for_the_validation_of_a_later_epoch():
+    x, y, _ = arrays(64)
+    checkpoint = keras.callbacks.ReduceLROnPlateau("val_loss")
+    history = _without_warnings(compiled().fit)(
+        x, y, validation_data=(x, y), validation_freq=3, epochs=3, verbose=0, callbacks=[checkpoint]
+    )
+    assert len(history.history["val_loss"]) == 1
+
+
+def _without_warnings(function):
+    """Keras itself warns about a monitor that is not there yet."""
+
+    def call(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*args, **kwargs)
+
+    return call
+
+
+def test_a_list_of_callbacks_is_used_again():
+    x, y, _ = arrays(64)
+    model = compiled()
+    callbacks = keras.callbacks.CallbackList(
+        [keras.callbacks.EarlyStopping("val_los")], add_history=True, model=model
+    )
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Unknown monitor"):
+            model.fit(x, y, verbose=0, callbacks=callbacks)
+    callbacks.callbacks[:] = [
+        keras.callbacks.EarlyStopping("val_loss") if hasattr(each, "monitor") else each
+        for each in callbacks.callbacks
+    ]
+    for _ in range(2):
+        history = model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=callbacks).history
+    assert len(history["val_loss"]) == 2, "the history goes on, as in Keras"
+    assert len(callbacks.callbacks) == 4  # that of the user, the history, and two of the model's
+
+
 def test_models_that_cannot_be_built():
     inputs = keras.Input((4,))
     dense = keras.layers.Dense(1)
@@ -167,6 +252,10 @@ def test_models_that_cannot_be_built():
         MultiTaskModel(inputs, [dense(inputs), dense(inputs)])
     with pytest.raises(ValueError, match="Invalid task name 'a/b'"):
         MultiTaskModel(inputs, {"a/b": dense(inputs)})
+    for names in (["val", "a"], ["a", "val_a"]):  # whose is the log val_a_loss?
+        with pytest.raises(ValueError, match=r"Invalid task name 'val.* 'val_'"):
+            MultiTaskModel(inputs, {name: dense(inputs) for name in names})
+    assert MultiTaskModel(inputs, {"val_b": dense(inputs), "a": dense(inputs)}).tasks[0] == "val_b"
     with pytest.raises(ValueError, match="Nested outputs"):
         MultiTaskModel(inputs, {"a": {"b": dense(inputs)}})
     with pytest.raises(TypeError, match="built from inputs and outputs"):

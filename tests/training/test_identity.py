@@ -136,3 +136,69 @@ def test_a_single_tensor_makes_a_plain_keras_model():
         results.append((model.fit(x, y["price"], verbose=0).history, model))
     assert results[0][0] == results[1][0]
     assert difference(results[0][1], results[1][1]) == 0.0
+
+
+@pytest.mark.parametrize("loss_weights", [None, {"price": 0.5, "kind": 2.0, "sold": 1.0}])
+def test_losses_without_a_reduction(loss_weights):
+    """Keras differentiates their sum and shows their mean; so do steps that are balanced."""
+    x, y, _ = arrays()
+    losses = {
+        "price": keras.losses.MeanSquaredError(reduction=None),
+        "kind": keras.losses.SparseCategoricalCrossentropy(reduction=None),
+        "sold": keras.losses.BinaryCrossentropy(reduction=None),
+    }
+    histories = []
+    for model_class, method in (
+        (keras.Model, {}),
+        (MultiTaskModel, {}),
+        (MultiTaskModel, {"aggregator": "sum"}),
+    ):
+        model = network(model_class)
+        model.compile(
+            keras.optimizers.SGD(1e-4), loss=dict(losses), loss_weights=loss_weights, **method
+        )
+        histories.append(model.fit(x, y, epochs=2, verbose=0, validation_data=(x, y)).history)
+    plain, ours, balanced = histories
+    assert ours == plain
+    for name, values in plain.items():
+        assert balanced[name] == pytest.approx(values, rel=1e-5)
+
+
+def test_a_displayed_loss_without_a_reduction_is_the_mean_of_the_labelled_rows():
+    x, y, _ = arrays(50)
+    y["price"][::3] = np.nan
+    model = network()
+    model.compile(
+        loss={"price": keras.losses.MeanSquaredError(reduction=None), "kind": LOSSES["kind"]}
+    )
+    logs = model.evaluate(x, {"price": y["price"], "kind": y["kind"]}, verbose=0, return_dict=True)
+    errors = ((model.predict(x, verbose=0)["price"] - y["price"]) ** 2).mean(axis=-1)
+    assert logs["price_loss"] == pytest.approx(np.nanmean(errors), rel=1e-5)
+
+
+def test_one_task_in_a_dictionary():
+    """Lists of results are in Keras' order, and monitors know what is better, as in Keras."""
+    x, y, weights = arrays(64)
+    found = []
+    for model_class in (keras.Model, MultiTaskModel):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((8,), name="x")
+        outputs = {"sold": keras.layers.Dense(1, activation="sigmoid", name="sold_output")(inputs)}
+        model = model_class(inputs, outputs)
+        model.compile(
+            "sgd",
+            loss={"sold": "binary_crossentropy"},
+            metrics={"sold": ["mse", "accuracy"]},
+            weighted_metrics={"sold": ["mae"]},
+        )
+        data = x, {"sold": y["sold"]}, {"sold": weights["sold"]}
+        history = model.fit(
+            *data[:2],
+            validation_data=data,
+            epochs=2,
+            verbose=0,
+            callbacks=[keras.callbacks.EarlyStopping("val_accuracy")],
+        )
+        lists = model.evaluate(*data[:2], verbose=0), model.train_on_batch(*data)
+        found.append((history.history, lists, model.metrics_names))
+    assert found[1] == found[0]

@@ -246,6 +246,30 @@ def test_warm_start_within_models(tmp_path):
         warm_start(single, tmp_path / "single.weights.h5")
 
 
+class Scaled(keras.Model):
+    """A model with a weight that is in none of its layers."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(6, name="inside")
+        self.scale = self.add_weight(shape=(6,), initializer="random_normal", name="scale")
+
+    def call(self, inputs):
+        return self.dense(inputs) * self.scale
+
+
+def test_warm_start_of_weights_beside_the_layers():
+    first, second = trained("a", Scaled(name="scaled")), trained("a", Scaled(name="scaled"))
+    report = warm_start(second, first)
+    assert sorted(report.copied) == ["a", "inside", "scaled"]
+    assert equal(predictions(first), predictions(second), "a")
+    alone, other = Scaled(), Scaled()
+    for model in (alone, other):
+        model(X)
+    assert warm_start(other, alone).copied == ["(model)", "inside"]
+    np.testing.assert_array_equal(other(X), alone(X))
+
+
 def test_warm_start_of_experts_that_are_copies():
     inputs = keras.Input((4,))
     expert = keras.Model(inputs, keras.layers.Dense(3, name="inside")(inputs))

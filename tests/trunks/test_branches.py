@@ -109,6 +109,18 @@ def test_branches_are_shared_by_their_groups(trunk, expected):
     assert tasks_of_layers(model_of(trunk)) == expected
 
 
+def test_a_group_beside_a_task_of_the_same_name(x):
+    trunk = trunks.Branching.of_groups([4], [["a", "b"], ["a_b"], ["c"]])
+    model = model_of(trunk, ["a", "b", "a_b", "c"])
+    by_task = {
+        task: {variable.path for variable in variables}
+        for task, variables in variables_by_task(model).items()
+    }
+    assert by_task["a"] & by_task["b"] == {"a-b_dense_0/kernel", "a-b_dense_0/bias"}
+    assert not by_task["a_b"] & (by_task["a"] | by_task["c"])
+    assert set(model.predict(x, verbose=0)) == set(model.tasks)
+
+
 def choices_of(model, logits):
     for name, values in logits.items():
         layer = model.get_layer(name)

@@ -37,6 +37,8 @@ def evaluate(
     start_tensorflow()
     from .. import runs
 
+    if output is not None and data is not None:
+        runs.check_output(output, data)
     folder = runs.open_run(run)
     results, rows = runs.evaluate(folder, data)
     show.results(results, f"{data or 'Test split'}, {rows} rows")

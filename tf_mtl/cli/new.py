@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -37,4 +38,4 @@ def new(
         )
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).lstrip(".-") or "run"
     path.write_text(TEMPLATE.format(file=file, name=name), encoding="utf-8")
-    show.places([("Written", file), ("Run it with", f"tf-mtl train {file}")])
+    show.places([("Written", file), ("Run it with", shlex.join(["tf-mtl", "train", file]))])

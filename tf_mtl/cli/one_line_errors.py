@@ -22,6 +22,13 @@ class OneLineErrors(TyperGroup):
     the environment.
     """
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; Typer would end without a word where it is interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
+
     def main(
         self,
         args: Sequence[str] | None = None,

@@ -35,7 +35,7 @@ def _silent_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(before, 2)
             held.seek(0)
             os.write(2, held.read())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,8 @@ def _interrupted(stopped: Any) -> str:
         if stopped.epochs
         else "No epoch was finished; the run can start anew."
     )
-    return f"\nInterrupted. {kept} Go on with: tf-mtl train --resume {stopped.run.path}"
+    again = shlex.join(["tf-mtl", "train", "--resume", str(stopped.run.path)])
+    return f"\nInterrupted. {kept} Go on with: {again}"
 
 
 def _show(finished: Finished) -> None:

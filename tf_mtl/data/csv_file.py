@@ -219,6 +219,10 @@ def _open(
 
 def _unescaped(separator: str) -> str:
     r"""Returns a tab for the two signs that "\t" stays in a terminal or a YAML file."""
+    if not separator:
+        raise ValueError(
+            "`separator` is empty, but should be what stands between the cells: ',', ';' or '\\t'."
+        )
     return separator.replace("\\t", "\t")
 
 

@@ -52,7 +52,10 @@ def column_names(columns: Any) -> tuple[str, ...]:
 def identifiers(
     columns: Iterable[object], taken: Iterable[str] = (), suffix: str = ""
 ) -> dict[str, str]:
-    """Returns `{input name: column}`; a number is appended where two columns would share one.
+    """Returns `{identifier: column}` with names that inputs of a SavedModel can have.
+
+    A number is appended where two columns would share one: to TensorFlow "Age" and "age" are the
+    same. "column_" comes before what is no name of an argument in Python.
 
     Args:
         columns: The columns.
@@ -61,15 +64,17 @@ def identifiers(
 
     >>> identifiers(["a b", "a-b", "年齢"])
     {'a_b': 'a b', 'a_b_2': 'a-b', 'column': '年齢'}
+    >>> identifiers(["Age", "age", "class"])
+    {'Age': 'Age', 'age_2': 'age', 'column_class': 'class'}
     """
     found: dict[str, str] = {}
-    used = set(taken)
+    used = {name.lower() for name in taken}
     for column in columns:
         base = input_name(column)
         name, count = base + suffix, 1
-        while name in used:
+        while name.lower() in used:
             count += 1
             name = f"{base}_{count}{suffix}"
-        used.add(name)
+        used.add(name.lower())
         found[name] = str(column)
     return found

@@ -8,14 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..trunks.graph import is_functional, nodes_before
 from ..trunks.mixture import Mixture
 
 
 def gates(model: keras.Model, x: Any, level: int = -1) -> dict[str, np.ndarray]:
     """Returns the mean gate value of each expert, for each task.
 
-    The gates are found in the graph, in a loaded model too. Values of softmax gates and of
-    DSelect-k sum to 1; those of SNR are shares of open connections.
+    The gates are found in the graph, in a loaded model too, and in models within the model. Values
+    of softmax gates and of DSelect-k sum to 1; those of SNR are shares of open connections.
 
     Args:
         model: A model with a gated trunk: MMoE, OMoE, CGC, PLE, DSelectK or SNR.
@@ -27,7 +28,7 @@ def gates(model: keras.Model, x: Any, level: int = -1) -> dict[str, np.ndarray]:
         level, 0 for the experts of other tasks; `expert_names` names them.
 
     Raises:
-        ValueError: If the model has no gates of tasks, or none at this level.
+        ValueError: If the model has no gates of tasks, none at this level, or several of one task.
 
     >>> from tf_mtl import build_model, heads, trunks
     >>> model = build_model(
@@ -38,18 +39,7 @@ def gates(model: keras.Model, x: Any, level: int = -1) -> dict[str, np.ndarray]:
     >>> {task: float(values.sum()) for task, values in gates(model, np.zeros((8, 3))).items()}
     {'a': 1.0, 'b': 1.0}
     """
-    mixtures = _mixtures(model, level)
-    experts = _experts(mixtures)
-    tensors = {mixture.name: mixture.input[0] for mixture in mixtures}
-    values = keras.Model(model.input, tensors).predict(x, verbose=0)
-    found = {}
-    for mixture in mixtures:
-        row = np.zeros(len(experts))
-        row[[experts.index(name) for name in mixture.experts]] = values[mixture.name].mean(
-            axis=0, dtype="float64"
-        )
-        found.update({task: row.copy() for task in mixture.tasks})
-    return found
+    return _mean_values(*_gate_model(model, level), x)
 
 
 def expert_names(model: keras.Model, level: int = -1) -> list[str]:
@@ -59,7 +49,7 @@ def expert_names(model: keras.Model, level: int = -1) -> list[str]:
         model: As in `gates`.
         level: As in `gates`.
     """
-    return _experts(_mixtures(model, level))
+    return _experts(list(_of_level(model, level)))
 
 
 def plot_gates(model: keras.Model, x: Any, path: str | Path | None = None, level: int = -1) -> Any:
@@ -118,21 +108,44 @@ class GateLogger(keras.callbacks.Callback):
         super().__init__()
         self.x = x
         self.level = level
+        self._gates: keras.Model | None = None
+        self._mixtures: list[Mixture] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Finds the gates once: a model of them is traced when it first predicts."""
+        self._gates, self._mixtures = _gate_model(self.model, self.level)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds the gate values to the logs."""
         if logs is None:
             return
-        experts = expert_names(self.model, self.level)
-        for task, values in gates(self.model, self.x, self.level).items():
+        experts = _experts(self._mixtures)
+        for task, values in _mean_values(self._gates, self._mixtures, self.x).items():
             for expert, value in zip(experts, values, strict=True):
                 logs[f"{task}_gate_{expert}"] = float(value)
 
 
-def _mixtures(model: keras.Model, level: int) -> list[Mixture]:
-    """Returns the mixtures of one level that serve tasks."""
-    every = [layer for layer in model.layers if isinstance(layer, Mixture) and layer.tasks]
-    levels = sorted({mixture.level for mixture in every})
+def _gate_model(model: keras.Model, level: int) -> tuple[keras.Model, list[Mixture]]:
+    """Returns a model from the inputs to the gate values of each mixture, and the mixtures."""
+    found = _of_level(model, level)
+    return keras.Model(model.input, list(found.values())), list(found)
+
+
+def _mean_values(gates: keras.Model, mixtures: list[Mixture], x: Any) -> dict[str, np.ndarray]:
+    experts = _experts(mixtures)
+    of_mixtures = keras.tree.flatten(gates.predict(x, verbose=0))
+    found = {}
+    for mixture, values in zip(mixtures, of_mixtures, strict=True):
+        row = np.zeros(len(experts))
+        row[[experts.index(name) for name in mixture.experts]] = values.mean(0, dtype="float64")
+        found.update({task: row.copy() for task in mixture.tasks})
+    return found
+
+
+def _of_level(model: keras.Model, level: int) -> dict[Mixture, keras.KerasTensor]:
+    """Returns `{mixture: its gate values}` of the mixtures of one level that serve tasks."""
+    every = _with_gates(model)
+    levels = sorted({mixture.level for mixture, _ in every})
     if not every:
         raise ValueError(
             "The model has no gates of tasks. Models with one of the trunks MMoE, OMoE, CGC, PLE, "
@@ -141,7 +154,29 @@ def _mixtures(model: keras.Model, level: int) -> list[Mixture]:
     wanted = levels[-1] if level == -1 else level
     if wanted not in levels:
         raise ValueError(f"No task has a gate at level {level}; there are gates at {levels}.")
-    return [mixture for mixture in every if mixture.level == wanted]
+    of_level = [(mixture, values) for mixture, values in every if mixture.level == wanted]
+    tasks = [task for mixture, _ in of_level for task in mixture.tasks]
+    for task in tasks:
+        if tasks.count(task) > 1:
+            raise ValueError(
+                f"Task {task!r} has several gates at level {wanted}: a model within this one has "
+                "gates of its own, or is called more than once. Pass that model, and its inputs."
+            )
+    return dict(of_level)
+
+
+def _with_gates(model: keras.Model) -> list[tuple[Mixture, keras.KerasTensor]]:
+    """Returns the mixtures that serve tasks, with their gate values as a function of the inputs."""
+    found: list[tuple[Mixture, keras.KerasTensor]] = []
+    for node in nodes_before(getattr(model, "outputs", None) or ())[::-1]:
+        if isinstance(node.operation, Mixture) and node.operation.tasks:
+            found.append((node.operation, node.input_tensors[0]))
+        elif is_functional(node.operation) and (inside := _with_gates(node.operation)):
+            values = keras.Model(node.operation.inputs, [tensor for _, tensor in inside])
+            mixtures = [mixture for mixture, _ in inside]
+            outside = keras.tree.flatten(values(node.input_tensors))
+            found.extend(zip(mixtures, outside, strict=True))
+    return found
 
 
 def _experts(mixtures: list[Mixture]) -> list[str]:

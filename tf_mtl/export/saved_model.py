@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from .label_names import label_names, most_likely, names_one_class
 from .version_folder import check_free, check_version, local_folder, publish, unfinished_folder
 
 LABELS_FILE = Path("assets.extra", "labels.json")
+_INPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def saved_model(
@@ -26,7 +28,8 @@ def saved_model(
 
     Training happens where this package is installed, serving where it is not. The SavedModel holds
     preprocessing layers and weights, but no optimizer. Every signature takes the model's inputs by
-    their own names, any number of rows, and names its outputs by task:
+    their own names (with underscores for dots and dashes), any number of rows, and names its
+    outputs by task:
 
     * `serving_default`: `{task: prediction}`, what `model.predict` returns;
     * `classes`: `{task: name of the most likely class}`, strings `[B]`, for the tasks whose classes
@@ -46,7 +49,8 @@ def saved_model(
 
     Raises:
         ValueError: If the model has no inputs yet, or inputs or outputs without a name of their
-            own; if `version` is not a positive integer; for an address instead of a folder.
+            own, or with one that a signature cannot have; if `version` is not a positive integer;
+            for an address instead of a folder.
         FileExistsError: If `version` exists.
         NotADirectoryError: If `directory` is a file.
         OSError: If `directory` cannot be written to.
@@ -92,6 +96,16 @@ def saved_model(
         _write(model, signatures, inputs, unfinished)
         _write_labels(label_names(heads), unfinished / LABELS_FILE)
         return publish(unfinished, folder, version)
+
+
+def check_names(model: keras.Model) -> None:
+    """Raises `ValueError` if the inputs or outputs of a model cannot be served by their names.
+
+    `saved_model` does so too, after what may be hours of training.
+    """
+    model = _functional(model)
+    _inputs(model)
+    _tasks(model)
 
 
 def _write(
@@ -143,14 +157,30 @@ def _inputs(model: keras.Model) -> list[tf.TensorSpec]:
                 f"Input {tensor.name!r} is sparse or ragged, which a request to a server cannot "
                 "hold. Give the model a dense input."
             )
-        if keyword.iskeyword(tensor.name) or tensor.name == "self":
-            raise ValueError(
-                f"Input {tensor.name!r} has a name that no argument of a signature can have. Give "
-                f"it another one: keras.Input(..., name='{tensor.name}_')."
-            )
+    _check_input_names([tensor.name for tensor in tensors])
     return [
         tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, tensor.name) for tensor in tensors
     ]
+
+
+def _check_input_names(names: list[str]) -> None:
+    """Raises `ValueError` for names that TensorFlow would refuse, without saying which."""
+    rename = "Rename it: keras.Input(..., name=...)."
+    served: dict[str, str] = {}
+    for name in names:
+        if not _INPUT_NAME.fullmatch(name) or keyword.iskeyword(name) or name == "self":
+            raise ValueError(
+                f"The input {name!r} cannot be served by its name: in a SavedModel this consists "
+                "of letters from a to z, digits, dots, dashes and underscores, begins with a "
+                f"letter or digit, and is neither 'self' nor a keyword of Python. {rename}"
+            )
+        argument = re.sub(r"[.-]", "_", name).lower()
+        if argument in served:
+            raise ValueError(
+                f"The input {name!r} cannot be served beside {served[argument]!r}: both are "
+                f"{argument!r} in a SavedModel. {rename}"
+            )
+        served[argument] = name
 
 
 def _tasks(model: keras.Model) -> list[str]:

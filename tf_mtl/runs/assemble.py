@@ -126,11 +126,15 @@ def _loss_weights(config: RunConfig) -> Any:
     if isinstance(spec, str) or (isinstance(spec, dict) and isinstance(spec.get("type"), str)):
         return make("weightings", spec, "loss_weights")
     for task, weight in (spec or {}).items():
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or weight < 0:
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not _counts(weight):
             raise InputError(
                 f"loss_weights.{task} is {weight!r}, but should be a number from 0 up."
             )
     return spec
+
+
+def _counts(weight: float) -> bool:
+    return math.isfinite(weight) and weight >= 0
 
 
 @contextlib.contextmanager

@@ -60,7 +60,7 @@ class OptimizerConfig(Section):
     """
 
     type: str = "adam"
-    learning_rate: float = Field(default=0.003, gt=0)
+    learning_rate: float = Field(default=0.003, gt=0, allow_inf_nan=False)
     schedule: Literal["constant", "cosine"] = "cosine"
     options: dict[str, Any] = Field(default_factory=dict)
 

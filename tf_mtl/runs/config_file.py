@@ -17,7 +17,21 @@ from .errors import InputError
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as the number that it is in YAML 1.2; PyYAML takes it for text."""
+    """Reads 1e-3 as the number that it is in YAML 1.2, and refuses a key that is there twice.
+
+    PyYAML takes the number for text, and the last one of the keys without a word.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Returns a mapping with keys that differ."""
+        keys: set[str] = set()
+        for key, _ in node.value:
+            if key.value in keys and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark
+                )
+            keys.add(str(key.value))
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -25,6 +39,11 @@ _Loader.add_implicit_resolver(
     re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
 )
+
+
+_WORDS = {
+    "string_pattern_mismatch": "letters, digits, '_', '.' and '-', the first a letter, digit or '_'"
+}
 
 
 def read_config(path: str | Path) -> RunConfig:
@@ -103,7 +122,9 @@ def _explain(error: pydantic.ValidationError) -> str:
     # Where one of several types would do, pydantic adds the type to the path.
     place = ".".join(_keys(location))
     expected = "; or ".join(
-        one["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        _WORDS.get(one["type"], one["msg"])
+        .removeprefix("Input should be ")
+        .removeprefix("Value error, ")
         for one in error.errors(include_url=False)
         if ".".join(_keys([str(part) for part in one["loc"]])) == place
     )

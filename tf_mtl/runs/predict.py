@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,9 @@ def predict(
 
     Raises:
         InputError: For a run without a model, a file that does not suit it, or an output that
-            cannot be written.
+            cannot be written or is the file itself.
     """
+    check_output(output, path)
     model = load_model(run)
     total = 0
     with table_writer(output) as write:
@@ -102,6 +104,18 @@ def evaluate(run: RunFolder, path: str | None = None) -> tuple[dict[str, dict[st
     results = model.evaluate(dataset, verbose=0, return_dict=True)
     found = per_task(results, model)
     return {task: {} if task in unlabelled else found[task] for task in found}, rows
+
+
+def check_output(output: str | Path, path: str) -> None:
+    """Raises `InputError` if an output would take the place of the file that is read.
+
+    Args:
+        output: File to write.
+        path: File to read, or a pattern of several.
+    """
+    read = [one for one in (path, *glob.glob(path, recursive=True)) if Path(one).exists()]
+    if Path(output).exists() and any(Path(output).samefile(one) for one in read):
+        raise InputError(f"The output {str(output)!r} is the data. Give another file.")
 
 
 def write_results(path: str | Path, results: Mapping[str, Mapping[str, float]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ..data import Splits
 from ..data import check as check_data
 from ..evaluation import per_task
 from ..export import saved_model
+from ..export.saved_model import check_names
 from ..training import MultiTaskModel
 from .assemble import assemble, dtype_policy, resolved_trunk, steps_per_epoch
 from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
@@ -158,6 +160,8 @@ def _run(
             restore_checkpoint(checkpoint, model)
     if config.saved_models is not None:
         check_writable(Path(config.saved_models) / config.run_name)
+        with refusing("saved_models"):
+            check_names(model)
     run = earlier[0] if earlier else new_run(config)
     write_facts(run, config, splits)
     history = _fit(model, splits, config, (run, checkpoint, monitor), verbose)
@@ -221,7 +225,7 @@ def load_model(run: RunFolder) -> Any:
     if not run.best_model.is_file():
         raise InputError(
             f"The run {run.path} has no model yet: no epoch was finished. Go on with "
-            f"tf-mtl train --resume {run.path}"
+            f"{shlex.join(['tf-mtl', 'train', '--resume', str(run.path)])}"
         )
     # Keras forgets the policy of a model, and with it the loss scaling of its optimizer.
     with dtype_policy(run.config()):

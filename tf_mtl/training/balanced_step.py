@@ -38,7 +38,7 @@ class Weighed(NamedTuple):
 
     Attributes:
         weights: `[T]`, by which the losses count.
-        total: The weighted loss.
+        total: The weighted loss, as it is displayed and as a weighting differentiates it.
         of_weighting: Gradients of `total` by what the weighting learns.
     """
 
@@ -125,7 +125,7 @@ class BalancedStep:
                 terms = self._with_adversary(self.adversary, tape, cut, terms, scale, data)
             with tape.stop_recording():
                 losses, present = self.task_losses.global_losses(terms)
-                weighed = _unweighted(losses) if looks else self._weigh(losses, present)
+                weighed = _unweighted(losses) if looks else self._weigh(losses, present, terms)
             scaled = [
                 tf.reduce_sum(terms[task][0]) * tf.cast(weight * scale, terms[task][0].dtype)
                 if task in terms
@@ -139,7 +139,7 @@ class BalancedStep:
         if isinstance(self.weighting, GradientWeighting):
             rows = jacobian(step, step.is_shared())
             self.weighting.look(rows.blocks, present)
-            weighed = self._weigh(losses, present)
+            weighed = self._weigh(losses, present, terms)
             step = dataclasses.replace(step, losses=losses * weighed.weights)
             gradients = aggregated(step, rows.weighted(weighed.weights), self.aggregator)
         else:
@@ -226,10 +226,13 @@ class BalancedStep:
             return at_features(step, self.aggregator, cut)
         return exact(step, self.aggregator)
 
-    def _weigh(self, losses: tf.Tensor, present: tf.Tensor) -> Weighed:
+    def _weigh(self, losses: tf.Tensor, present: tf.Tensor, terms: Mapping[str, Any]) -> Weighed:
         if self.weighting is None:
             fixed = self.task_losses.loss_weights
             weights = tf.stack([tf.cast(fixed.get(task, 1.0), "float32") for task in self.tasks])
+            if any(term[0].shape.rank != 0 for term in terms.values()):
+                # Keras differentiates the sum of a loss without a reduction, and displays its mean.
+                losses /= tf.stack([_entries(terms.get(task)) for task in self.tasks])
             return Weighed(weights, tf.reduce_sum(weights * losses), [])
         trained = [variable.value for variable in self.weighting.trainable_variables]
         with tf.GradientTape() as tape:
@@ -239,6 +242,13 @@ class BalancedStep:
             total, [losses, *trained], unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         return Weighed(weights, total, of_weighting)
+
+
+def _entries(term: tuple[tf.Tensor, Any] | None) -> tf.Tensor:
+    """Returns how many losses of the global batch make up one: 1 where the loss has a reduction."""
+    if term is None or term[0].shape.rank == 0:
+        return tf.ones([])
+    return global_sum(tf.cast(tf.size(term[0]), "float32"))
 
 
 def _hands_on_options(call: Any) -> bool:

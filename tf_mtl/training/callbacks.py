@@ -34,8 +34,9 @@ class Epochs(keras.callbacks.Callback):
 class FirstBatch(keras.callbacks.Callback):
     """Looks at what only the first batch shows: misspelt monitors, and a step that is not taken.
 
-    Keras' own callbacks only warn about a monitor that does not exist, and then never act. Where
-    another callback may add it to the logs of an epoch, the first epoch has to be over.
+    Keras' own callbacks only warn about a monitor that does not exist, and then never act. Which
+    logs other callbacks add is known behind the first epoch, and which tasks validation has labels
+    of, behind the first validation.
 
     Args:
         watched: The callbacks of the user, whose `monitor` is checked.
@@ -47,12 +48,13 @@ class FirstBatch(keras.callbacks.Callback):
         self.watched = watched
         self.validation = validation
         self.open = True
-        self.names: set[str] = set()
+        self.waiting: list[Any] = []
         self.epoch_logs: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Waits for the first batch."""
         self.open = True
+        self.waiting = []
         self.epoch_logs = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -61,27 +63,48 @@ class FirstBatch(keras.callbacks.Callback):
             return
         self.open = False
         self._check_step()
-        self.names = set(logs or {})
-        if self.validation:
-            self.names |= {f"val_{name}" for name in self.names}
+        names = set(logs or {})
         if any(isinstance(callback, _OF_LEARNING_RATES) for callback in self.watched):
-            self.names.add("learning_rate")
-        if any(map(_may_add_logs, self.watched)):
-            self.epoch_logs = {}
-        else:
-            self._check()
+            names.add("learning_rate")
+        self.waiting = [each for each in self.watched if _lacks(each, names)]
+        if self.validation:
+            names |= {f"val_{name}" for name in names}
+        if not any(map(_may_add_logs, self.watched)):
+            self._refuse([each for each in self.waiting if not self._may_come(each, names)], names)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the logs of the first epoch, to which the callbacks behind this one may add."""
-        if self.epoch_logs == {}:
-            self.epoch_logs = logs
+        """Keeps the logs of the epoch, to which the callbacks behind this one may add."""
+        self.epoch_logs = logs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the monitors once more behind the first epoch, if others may have added logs."""
-        if self.epoch_logs:
-            self.names |= set(self.epoch_logs)
-            self.epoch_logs = None
-            self._check()
+        """Checks the monitors once more when the logs of an epoch are complete."""
+        self._look_again()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Checks the monitors once more when the only epoch was the last one, too."""
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if not self.epoch_logs:
+            return
+        names = set(self.epoch_logs)
+        self.waiting = [each for each in self.waiting if _lacks(each, names)]
+        validated = not self.validation or "val_loss" in names  # see `validation_freq`
+        self._refuse(
+            [each for each in self.waiting if validated or not each.monitor.startswith("val_")],
+            names,
+        )
+
+    def _may_come(self, callback: Any, names: set[str]) -> bool:
+        """Whether validation may log what a callback watches, told from the logs of a batch."""
+        if not _lacks(callback, names):
+            return True
+        if not self.validation or not callback.monitor.startswith("val_"):
+            return False
+        absent = [task for task in self.model.label_rules if f"{task}_loss" not in names]
+        prefixes = tuple(f"val_{task}_" for task in absent)
+        own_step = type(self.model).test_step is not keras.Model.test_step
+        return own_step or callback.monitor.startswith(prefixes)
 
     def _check_step(self) -> None:
         if self.model.skips_balancing:
@@ -91,19 +114,23 @@ class FirstBatch(keras.callbacks.Callback):
                 "out `aggregator` and give `loss_weights` as numbers."
             )
 
-    def _check(self) -> None:
-        for callback in self.watched:
-            monitor = getattr(callback, "monitor", None)
-            if isinstance(monitor, str) and monitor not in self.names:
-                what = f"monitor of {type(callback).__name__}"
-                hint = "" if self.validation else " There is no validation data."
-                raise ValueError(unknown_name(monitor, sorted(self.names), what) + hint)
+    def _refuse(self, callbacks: list[Any], names: set[str]) -> None:
+        for callback in callbacks:
+            what = f"monitor of {type(callback).__name__}"
+            hint = "" if self.validation else " There is no validation data."
+            raise ValueError(unknown_name(callback.monitor, sorted(names), what) + hint)
 
 
 _OF_LEARNING_RATES = (
     keras.callbacks.LearningRateScheduler,
     keras.callbacks.ReduceLROnPlateau,
 )
+
+
+def _lacks(callback: Any, names: set[str]) -> bool:
+    """Whether a callback watches a log that is not among these."""
+    monitor = getattr(callback, "monitor", None)
+    return isinstance(monitor, str) and monitor not in names
 
 
 def _may_add_logs(callback: keras.callbacks.Callback) -> bool:

@@ -132,6 +132,8 @@ def _input_problems(model: MultiTaskModel, x: Any, first_row: int) -> Iterator[P
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim == 0:
             continue
         bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+        if len(bad) and not all(map(_is_finite, model.weights)):
+            return  # the training has diverged, and every row would seem to be the reason
         for start in range(0, len(bad), _PIECE):
             rows = bad[start : start + _PIECE]
             outputs = keras.tree.flatten(model(_rows_of(x, rows), training=False))
@@ -147,6 +149,11 @@ def _input_problems(model: MultiTaskModel, x: Any, first_row: int) -> Iterator[P
                     "have them). Fill them in, drop the rows, or give the model a layer that "
                     "handles them.",
                 )
+
+
+def _is_finite(weight: Any) -> bool:
+    value = tf.convert_to_tensor(weight)
+    return not value.dtype.is_floating or bool(tf.reduce_all(tf.math.is_finite(value)))
 
 
 def _rows_of(x: Any, rows: np.ndarray) -> Any:

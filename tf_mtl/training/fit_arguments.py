@@ -45,7 +45,7 @@ def fit_arguments(
     if validation is not None:
         given["validation_data"] = _validation(model, validation)
     has_validation = validation is not None or bool(given.get("validation_split"))
-    given["callbacks"] = _callbacks(given.get("callbacks"), data, has_validation)
+    given["callbacks"] = _callbacks(model, given.get("callbacks"), data, has_validation)
     return given
 
 
@@ -84,12 +84,17 @@ def _validation(model: MultiTaskModel, validation: Any) -> Any:
     return (*as_strings((x, y)), *weights)
 
 
-def _callbacks(callbacks: Any, data: Any, has_validation: bool) -> Any:
-    """Returns the callbacks of the user and those that every `fit` has."""
-    watched = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
-    own = [Epochs(data), FirstBatch(watched, has_validation)]
+def _callbacks(model: MultiTaskModel, callbacks: Any, data: Any, has_validation: bool) -> Any:
+    """Returns those that every `fit` has and the callbacks of the user, which may add logs."""
+    watched = [
+        callback
+        for callback in keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+        if not isinstance(callback, (Epochs, FirstBatch))  # of an earlier call with this list
+    ]
+    own: list[keras.callbacks.Callback] = [Epochs(data), FirstBatch(watched, has_validation)]
     if not isinstance(callbacks, keras.callbacks.CallbackList):
-        return [*own, *watched]  # a checkpoint comes after the end of an epoch
+        return [*own, *watched]
     for callback in own:
-        callbacks.append(callback)
+        callback.set_model(model)
+    callbacks.callbacks[:] = [*own, *watched]
     return callbacks

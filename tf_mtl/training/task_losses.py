@@ -122,11 +122,15 @@ class TaskLosses:
     def _track(self, task: str, value: tf.Tensor, term: LossTerms, batch: int | None) -> None:
         """Shows the mean loss of an epoch; batches count by the share of labels they have."""
         weight = batch  # None, a mean over batches, where Keras too does not know the size
+        unreduced = value.shape.rank != 0
         if term.labelled is not None:
             share = tf.math.divide_no_nan(term.labelled, term.size)
             weight = share if batch is None else batch * share
+            if unreduced:  # entries without a label are 0 in it
+                value = tf.math.divide_no_nan(value, share)
+                weight = tf.fill(tf.shape(value), share) if batch is None else weight
         value = tf.stop_gradient(value)
-        if num_replicas() > 1:
+        if num_replicas() > 1 and not unreduced:
             value = value * tf.cast(num_replicas(), value.dtype)
         self.trackers[task].update_state(value, sample_weight=weight)
 

@@ -10,14 +10,17 @@ import keras
 import tensorflow as tf
 
 from ..heads import LabelRule
-from ..keras_internals import infers_shapes, resolve_metric
+from ..keras_internals import CompileMetrics, infers_shapes, resolve_metric
 from ..metrics import counts_elements
 from .by_task import as_task_dictionary, weights_by_task
 from .labelled import both, fit_rank, fit_weight_rank, has_elements
 
 
-class TaskMetrics(keras.metrics.Metric):
+class TaskMetrics(CompileMetrics):
     """All tasks' metrics, in the place where Keras keeps its compiled metrics.
+
+    Keras looks into a `CompileMetrics` for the order of the results that `evaluate` returns as a
+    list, and for whether smaller or greater is better in what a callback monitors.
 
     Args:
         metrics: `{task: [identifier, ...]}`, evaluated without sample weights.
@@ -33,7 +36,7 @@ class TaskMetrics(keras.metrics.Metric):
         rules: Mapping[str, LabelRule],
         tasks: Sequence[str],
     ) -> None:
-        super().__init__(name="compile_metrics")
+        keras.metrics.Metric.__init__(self, name="compile_metrics")  # its metrics are made later
         self.identifiers = {task: list(metrics.get(task, ())) for task in tasks}
         self.weighted_identifiers = {task: list(weighted_metrics.get(task, ())) for task in tasks}
         self.rules = dict(rules)

@@ -6,7 +6,7 @@ import collections
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -33,7 +33,9 @@ def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStar
 
     Layers are matched by name, those within a backbone by theirs, and copied whole where all
     shapes agree. Where several have one name (in experts that are copies of a model), the names of
-    the models that they are in come before it: "expert_0/conv". The optimizer is not touched.
+    the models that they are in come before it: "expert_0/conv". Weights that a subclassed model
+    holds beside its layers go by its name, those of the whole model by "(model)". The optimizer is
+    not touched.
 
     Args:
         model: Built model, whose weights are changed.
@@ -54,12 +56,13 @@ def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStar
     own = _weighted(model, "model")
     copied: list[str] = []
     other_shapes: dict[str, tuple[list[Any], list[Any]]] = {}
-    for name, layer in own.items():
+    for name, weights in own.items():
         if name not in theirs:
             continue
-        shapes = _shapes(layer), _shapes(theirs[name])
+        shapes = _shapes(weights), _shapes(theirs[name])
         if shapes[0] == shapes[1]:
-            layer.set_weights(theirs[name].get_weights())
+            for weight, value in zip(weights, theirs[name], strict=True):
+                weight.assign(value)
             copied.append(name)
         else:
             other_shapes[name] = shapes
@@ -85,31 +88,48 @@ def _loaded(source: keras.Model | str | Path) -> keras.Model:
     return keras.models.load_model(source, compile=False)
 
 
-def _weighted(model: keras.Model, what: str) -> dict[str, keras.layers.Layer]:
-    """Returns `{name: layer}`, with the names of models before a name that several layers have."""
-    paths = {id(layer): (path, layer) for path, layer in _paths(model) if layer.weights}
-    times = collections.Counter(layer.name for _, layer in paths.values())
-    found: dict[str, keras.layers.Layer] = {}
-    for path, layer in paths.values():
-        name = layer.name if times[layer.name] == 1 else path
-        if name in found:
+class _Holder(NamedTuple):
+    """What holds weights: a layer, or a model that has some beside its layers.
+
+    Attributes:
+        name: Its name.
+        path: The same behind the names of the models that it is in.
+        weights: The weights.
+    """
+
+    name: str
+    path: str
+    weights: list[Any]
+
+
+def _weighted(model: keras.Model, what: str) -> dict[str, list[Any]]:
+    """Returns `{name: weights}`, with the names of models before one that several layers have."""
+    unique = {id(each.weights[0]): each for each in _holders(model, "(model)", "") if each.weights}
+    times = collections.Counter(each.name for each in unique.values())
+    found: dict[str, list[Any]] = {}
+    for name, path, weights in unique.values():
+        key = name if times[name] == 1 else path
+        if key in found:
             raise ValueError(
-                f"The {what} has several layers with weights called {name!r}, so it is not "
+                f"The {what} has several layers with weights called {key!r}, so it is not "
                 "clear which is which. Give them names of their own."
             )
-        found[name] = layer
+        found[key] = weights
     return found
 
 
-def _paths(model: keras.Model, above: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yields all layers but models, with the names of those models that they are in."""
+def _holders(model: keras.Model, name: str, above: str) -> Iterator[_Holder]:
+    """Yields what holds weights in a model: itself, and its layers at any depth of models."""
+    of_layers = {id(weight) for layer in model.layers for weight in layer.weights}
+    beside = [weight for weight in model.weights if id(weight) not in of_layers]
+    yield _Holder(name, above.removesuffix("/") or name, beside)
     for layer in model.layers:
         path = f"{above}{layer.name}"
         if isinstance(layer, keras.Model):
-            yield from _paths(layer, f"{path}/")
+            yield from _holders(layer, layer.name, f"{path}/")
         else:
-            yield path, layer
+            yield _Holder(layer.name, path, layer.weights)
 
 
-def _shapes(layer: keras.layers.Layer) -> list[Any]:
-    return [tuple(weight.shape) for weight in layer.weights]
+def _shapes(weights: list[Any]) -> list[Any]:
+    return [tuple(weight.shape) for weight in weights]

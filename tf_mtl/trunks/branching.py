@@ -23,7 +23,8 @@ class Branching(Trunk):
         block 1   {a b}   {c}                [["a", "b"], ["c"]],
         block 2   {a} {b} {c}                [["a"], ["b"], ["c"]]]
 
-    The layers of a group are named after its tasks ("a_b_dense_1"), those of all tasks "shared".
+    The layers of a group are named after its tasks ("a_b_dense_1", or "a-b_dense_1" beside a task
+    that is called "a_b"), those of all tasks "shared".
     Shared are the blocks of groups of more than one task, by these tasks.
 
     Args:
@@ -99,9 +100,7 @@ class Branching(Trunk):
         features = dict.fromkeys(tasks, inputs)
         for i, block in enumerate(blocks):
             made = {}
-            for group in self.tree[min(i, len(self.tree) - 1)]:
-                everyone = len(group) == len(tasks) > 1
-                name = "shared" if everyone else "_".join(group)
+            for name, group in _named(self.tree[min(i, len(self.tree) - 1)]).items():
                 made[name] = block(features[group[0]], name=name)
                 features.update(dict.fromkeys(group, made[name]))
             check_separate(made, block, "block")
@@ -129,3 +128,13 @@ class Branching(Trunk):
                         "branches that have parted cannot meet again."
                     )
             before = partition
+
+
+def _named(partition: Partition) -> dict[str, Sequence[str]]:
+    """Returns `{name: group}`."""
+    if len(partition) == 1 < len(partition[0]):
+        return {"shared": partition[0]}
+    names = ["_".join(group) for group in partition]
+    if len(set(names)) < len(names):  # ["a", "b"] and ["a_b"]; no task's name has a dash
+        names = ["-".join(group) for group in partition]
+    return dict(zip(names, partition, strict=True))
