@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 import tf_mtl as mtl
-from tf_mtl.data.wav_file import write_wav
+from tf_mtl.data.media.wav_file import write_wav
 
 BARS = {"digit": 0.95, "speaker": 0.97}
 RATE = 8000

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tf_mtl import data
-from tf_mtl.data.wav_file import write_wav
+from tf_mtl.data.media.wav_file import write_wav
 
 RATE = 8000
 PATTERN = r"(?P<digit>\d)_(?P<speaker>[a-z]+)_"

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_mtl import build_model, data, heads, trunks
-from tf_mtl.data.digits_canvas import boxes
+from tf_mtl.data.bundled_sets.digits_canvas import boxes
 
 ROWS, HEIGHT, WIDTH = 24, 32, 48
 LAYERS = keras.layers

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tf_mtl import build_model, data, heads, trunks
-from tf_mtl.data.digit_sources import digit_sources
-from tf_mtl.data.digits_modal import WORDS
+from tf_mtl.data.bundled_sets.digit_sources import digit_sources
+from tf_mtl.data.bundled_sets.digits_modal import WORDS
 
 NAMES = ["digits_canvas", "multi_digits", "digits_sequence", "digits_modal"]
 

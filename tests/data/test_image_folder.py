@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from tf_mtl import data
-from tf_mtl.data.image_files import decoded
-from tf_mtl.data.jpeg_orientation import orientation
+from tf_mtl.data.media.image_files import decoded
+from tf_mtl.data.media.jpeg_orientation import orientation
 
 SIZE = (12, 16)
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_mtl import data
-from tf_mtl.data.mix_batches import get_batches
+from tf_mtl.data.mixtures.batches import get_batches
 
 SIZES = {"a": 10, "b": 7}
 # Every row is a number of its own: 0 … 9 in "a", 1000 … 1006 in "b".

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits, load_iris, load_linnerud
 from sklearn.utils import Bunch
 
 from tf_mtl import data
-from tf_mtl.data.frames import as_frame
+from tf_mtl.data.tables.frames import as_frame
 
 ROWS = 120
 TARGETS = {"rich": "binary", "size": "regression"}

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.resource import get_dl_fname
 
 from tf_mtl import build_model, data, heads, trunks
-from tf_mtl.data.tfds_builder import _has_downloads
+from tf_mtl.data.hubs.tfds_builder import _has_downloads
 
 # TensorFlow Datasets warns of its own dependencies.
 pytestmark = [

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..names import check_known, check_task_names
 from .checks import check_inputs, check_label_names, check_rows
-from .column_store import ColumnStore
 from .files import existing_file
-from .labels import Labels, encode_labels
+from .labels.encode import encode_labels
+from .labels.labels import Labels
 from .npz_file import opened_npz
 from .partition import group_numbers, split, split_two
 from .splits import Splits, build_splits
+from .tables.column_store import ColumnStore
 from .targets import Target
 
 Kinds = Mapping[str, str | Target]

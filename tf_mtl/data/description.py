@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from .arrays import PARTS
-from .labels import known_labels
+from .labels.labels import known_labels
 from .splits import Splits
 from .targets import Target
 

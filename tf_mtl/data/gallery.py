@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from .description import unchanged_order
-from .labels import MISSING
+from .labels.labels import MISSING
 from .splits import Splits
 from .targets import Target
 

@@ -15,7 +15,7 @@ from .arrays import PARTS
 from .epoch_order import EpochOrder, shuffled
 from .reading import read_each, reason_of
 from .splits import Splits, check_batch_size
-from .tagged_inputs import fitted_tags
+from .tables.tagged_inputs import fitted_tags
 from .tfrecord_schema import NETWORK_FILE, Feature, Schema, Shard
 
 _SHUFFLED = 10_000

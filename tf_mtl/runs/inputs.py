@@ -12,9 +12,10 @@ import numpy as np
 
 from .. import data
 from ..data.checks import check_inputs
-from ..data.frames import with_rows_of
-from ..data.labels import Labels, encode_labels
-from ..data.target_columns import encode_columns, target_columns, text_targets
+from ..data.labels.encode import encode_labels
+from ..data.labels.labels import Labels
+from ..data.tables.frames import with_rows_of
+from ..data.tables.target_columns import encode_columns, target_columns, text_targets
 from ..names import check_known
 from ..training import MultiTaskModel
 from .errors import InputError

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..data.labels import known_labels
+from ..data.labels.labels import known_labels
 from ..evaluation import per_task
 from . import decode
 from .errors import InputError

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..data.encoding import as_encoding
 from ..data.files import existing_file
+from ..data.tables.encoding import as_encoding
 from ..data.targets import KINDS
 from ..data.tfrecord_schema import SCHEMA_FILE
 from ..names import nearest, unknown_name

@@ -1,0 +1,1 @@
+"""Data sets that are drawn from digits or come with scikit-learn, by name."""

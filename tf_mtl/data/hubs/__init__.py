@@ -1,0 +1,1 @@
+"""Data sets of TensorFlow Datasets and of the Hugging Face hub."""

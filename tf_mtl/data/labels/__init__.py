@@ -1,0 +1,1 @@
+"""Labels of any kind → arrays that a model learns from."""

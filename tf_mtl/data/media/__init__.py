@@ -1,0 +1,1 @@
+"""Pictures and sounds in folders, decoded while the model trains."""

@@ -1,0 +1,112 @@
+"""Labels of files in a folder: from their names, from a function, or from a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..tables.csv_file import read_csv
+from ..tables.frames import with_rows_of
+from ..tables.parquet_file import read_parquet
+from ..tables.target_columns import encode_columns, target_columns
+from ..targets import Target
+
+FileLabels = str | Path | Callable[[str], Mapping[str, Any]]
+Encoded = dict[str, tuple[np.ndarray, Target]]
+_TABLES: dict[str, Any] = {".csv": read_csv, ".parquet": read_parquet}
+
+
+def is_table(labels: object) -> bool:
+    """Whether labels are the path of a table."""
+    return isinstance(labels, (str, Path)) and Path(labels).suffix.lower() in _TABLES
+
+
+def labels_of_names(
+    folder: Path, names: Sequence[str], labels: FileLabels
+) -> dict[str, np.ndarray]:
+    """Returns `{task: labels of the files}`, from a regular expression or a function.
+
+    Raises:
+        ValueError: If a file does not match, or has other tasks than the first.
+    """
+    if callable(labels):
+        function = labels
+    else:
+        pattern = re.compile(str(labels))
+        if not pattern.groupindex:
+            raise ValueError(
+                "The regular expression of the labels needs a named group for each task, such as "
+                rf"(?P<digit>\d)_(?P<speaker>\w+)_. Received: {pattern.pattern!r}."
+            )
+
+        def function(name: str) -> Mapping[str, Any]:
+            match = pattern.search(name)
+            if not match:
+                raise ValueError(
+                    f"{folder / name} does not match the labels' {pattern.pattern!r}. Move it out "
+                    "of the folder, or change the regular expression."
+                )
+            return {task: text or "" for task, text in match.groupdict().items()}
+
+    rows = [function(name) for name in names]
+    for name, row in zip(names, rows, strict=True):
+        if set(row) != set(rows[0]):
+            raise ValueError(
+                f"{folder / name} has labels for {sorted(row)}, {names[0]} for {sorted(rows[0])}. "
+                'Give every file every task; "", -1 or NaN where a label is missing.'
+            )
+    return {task: np.array([row[task] for row in rows]) for task in rows[0]}
+
+
+def read_file_table(path: str | Path) -> Any:
+    """Returns a table with one row for each file, by the file's name in the column `file`.
+
+    Raises:
+        ValueError: If there is no such column, or a file in several rows.
+    """
+    path = Path(path)
+    frame = with_rows_of(path, _TABLES[path.suffix.lower()](path))
+    if "file" not in frame:
+        raise ValueError(
+            f"{path} needs a column `file` with the paths of the files below the folder. It has: "
+            f"{list(frame)}."
+        )
+    repeated = frame["file"][frame["file"].duplicated()]
+    if len(repeated):
+        raise ValueError(f"{path} has the file {repeated.iloc[0]!r} in several rows.")
+    return frame
+
+
+def rows_of_files(frame: Any, names: Sequence[str], path: str | Path) -> Any:
+    """Returns the rows of these files, in their order.
+
+    Raises:
+        ValueError: If a file has no row.
+    """
+    places = {str(name): place for place, name in enumerate(frame["file"])}
+    absent = [name for name in names if name not in places]
+    if absent:
+        raise ValueError(
+            f"{path} has no row for {absent[0]!r} (and {len(absent) - 1} other files)."
+        )
+    return frame.iloc[[places[name] for name in names]]
+
+
+def labels_of_table(frame: Any, targets: Mapping[str, Any] | None, path: str | Path) -> Encoded:
+    """Returns `{task: (labels, Target)}`.
+
+    Args:
+        frame: The rows of the files.
+        targets: As for `from_dataframe`; None takes every column but `file`.
+        path: Of the table, for errors.
+
+    Raises:
+        ValueError: For an unknown column or kind, and labels that do not fit, naming the row.
+    """
+    columns = [str(column) for column in frame if column != "file"]
+    found = target_columns(targets or dict.fromkeys(columns, "auto"), columns)
+    return {task.task: encode_columns(task, frame, str(path)) for task in found}

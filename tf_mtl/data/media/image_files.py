@@ -1,0 +1,124 @@
+"""Files of images and masks, decoded by TensorFlow and looked at once before training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ..labels.labels import MISSING
+from ..reading import read_each
+from .jpeg_orientation import upright
+
+_VOID = 255  # what masks of pixels have by custom where there is no class
+_PNG, _BMP = b"\x89P", b"BM"
+# TensorFlow brings every format to three channels; to one or four only some.
+_DIRECT = {1: [_PNG], 4: [_PNG, _BMP]}
+
+
+def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns an image, uint8 `[height, width, channels]`, the first frame of several.
+
+    JPEG files are turned upright, as cameras and phones say in them and viewers show them.
+
+    Args:
+        content: The bytes of a file.
+        channels: 1, 3 or 4; 0 for those of the file.
+    """
+
+    def direct(count: int) -> tf.Tensor:
+        return tf.io.decode_image(content, count, expand_animations=False)
+
+    def from_colours() -> tf.Tensor:
+        image = direct(3)
+        if channels == 1:
+            return tf.image.rgb_to_grayscale(image)
+        return tf.concat([image, tf.fill(tf.shape(image[..., :1]), np.uint8(255))], axis=-1)
+
+    if channels in (0, 3):
+        return upright(direct(channels), content)
+    known = tf.reduce_any(tf.strings.substr(content, 0, 2) == _DIRECT[channels])
+    return upright(tf.cond(known, lambda: direct(channels), from_colours), content)
+
+
+def resized(image: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Returns an image as uint8 of this shape: height, width and channels."""
+    found = tf.image.resize(image, shape[:2], antialias=True)
+    found = tf.cast(tf.clip_by_value(tf.round(found), 0, 255), tf.uint8)
+    return tf.ensure_shape(found, shape)
+
+
+def mask_of(name: tf.Tensor, path: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Returns the classes of the pixels, int32 `[height, width]`, -1 where there is none.
+
+    Args:
+        name: "" if the row has no mask.
+        path: The file, a grey image.
+        size: Height and width to which the mask is resized.
+    """
+
+    def read() -> tf.Tensor:
+        classes = tf.image.resize(decoded(tf.io.read_file(path), 1), size, "nearest")[..., 0]
+        return tf.where(classes == _VOID, MISSING, tf.cast(classes, tf.int32))
+
+    return tf.ensure_shape(tf.cond(name == "", lambda: tf.fill(size, MISSING), read), size)
+
+
+def check_images(paths: Sequence[Path], channels: int) -> None:
+    """Decodes every file once; an error names the first that cannot be."""
+    # What is not returned would not be decoded.
+    found, reason = read_each(
+        paths, lambda path: tf.reduce_max(decoded(tf.io.read_file(path), channels))
+    )
+    _check_decoding(paths, found, reason)
+
+
+def check_masks(paths: Sequence[Path], task: str, num_classes: int) -> None:
+    """Decodes every mask once; an error names the first that cannot be one of these classes."""
+
+    def greatest(path: tf.Tensor) -> tf.Tensor:
+        """Returns the greatest class, and the greatest difference between colours."""
+        content = tf.io.read_file(path)
+        colours, classes = tf.cast(decoded(content, 3), tf.int32), decoded(content, 1)
+        spread = tf.reduce_max(colours, axis=-1) - tf.reduce_min(colours, axis=-1)
+        classes = tf.where(classes == _VOID, np.uint8(0), classes)
+        return tf.stack([tf.cast(tf.reduce_max(classes), tf.int32), tf.reduce_max(spread)])
+
+    found, reason = read_each(paths, greatest)
+    _check_decoding(paths, found, reason)
+    for place, path in enumerate(paths):
+        highest, spread = found[place]
+        form = _form_of_png(path) or ("colours" if spread else "")
+        if form:
+            raise ValueError(
+                f"The mask {path} of task {task!r} has {form}, from which the classes cannot be "
+                "read. Save the class of each pixel as a grey image of 8 bit; what "
+                "numpy.array(PIL.Image.open(path)) shows of a palette are its classes."
+            )
+        if highest >= num_classes:
+            raise ValueError(
+                f"The mask {path} of task {task!r} has a pixel of class {highest}. Expected 0 to "
+                f"{num_classes - 1}, or {_VOID} where there is no class. Correct the mask or the "
+                "number of classes."
+            )
+
+
+def _check_decoding(paths: Sequence[Path], found: dict[int, np.ndarray], reason: str) -> None:
+    bad = [path for place, path in enumerate(paths) if place not in found]
+    if bad:
+        others = f" (and {len(bad) - 1} other files)" if len(bad) > 1 else ""
+        raise ValueError(
+            f"{bad[0]}{others} cannot be decoded as an image: {reason}. Remove or replace it."
+        )
+
+
+def _form_of_png(path: Path) -> str:
+    """Returns what TensorFlow would make other numbers of than the classes, of a PNG file."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    if not head.startswith(_PNG):
+        return ""
+    depth, kind = head[24], head[25]
+    return "a palette" if kind == 3 else "" if depth == 8 else f"pixels of {depth} bit"

@@ -1,0 +1,1 @@
+"""Several data sets in one: which examples a batch takes, and in which order."""

@@ -1,0 +1,64 @@
+"""Joining encoders of inputs that not every row has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from ...names import check_known
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class MeanOfPresent(keras.layers.Layer):
+    """Mean over the encodings of the inputs that a row has.
+
+    In a mixture of data sets with different inputs, an input that a row lacks is filled with 0 or
+    "", and the input `<name>_present` tells where. What an encoder makes of the filling must not
+    count; its gradient is 0 here. A row without any input becomes 0.
+
+    Args:
+        name: Name of the layer.
+        **kwargs: Other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        encodings: `{input: [B, ..., d]}`, all of one shape.
+        present: `{input: [B]}` of bools; an input that is not named is there in every row.
+
+    Returns:
+        `[B, ..., d]`.
+
+    Raises:
+        ValueError: If `present` names an input that has no encoding, or the shapes differ.
+
+    >>> import numpy as np
+    >>> fused = MeanOfPresent()(
+    ...     {"text": np.array([[2.0], [4.0]]), "image": np.array([[6.0], [9.0]])},
+    ...     present={"image": np.array([True, False])},
+    ... )
+    >>> fused.numpy().tolist()
+    [[4.0], [4.0]]
+    """
+
+    def call(self, encodings: Mapping[str, Any], present: Mapping[str, Any] | None = None) -> Any:
+        """Returns the means."""
+        present = present or {}
+        check_known(present, encodings, "input in `present`")
+        shapes = {name: tuple(encoding.shape[1:]) for name, encoding in encodings.items()}
+        if len(set(shapes.values())) != 1:
+            raise ValueError(
+                f"MeanOfPresent takes encodings of one shape. Received: {shapes}. Let each encoder "
+                "end in a Dense layer of the same size."
+            )
+        total, count = 0.0, 0.0
+        for name, encoding in encodings.items():
+            if name not in present:
+                total, count = total + encoding, count + 1.0
+                continue
+            axes = tuple(range(1, len(encoding.shape)))
+            mask = keras.ops.expand_dims(keras.ops.cast(present[name], "bool"), axes)
+            # Chosen, not multiplied: 0 times NaN is NaN.
+            total += keras.ops.where(mask, encoding, keras.ops.zeros_like(encoding))
+            count += keras.ops.cast(mask, encoding.dtype)
+        return total / keras.ops.maximum(count, 1.0)

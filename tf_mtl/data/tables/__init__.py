@@ -1,0 +1,1 @@
+"""Tables in memory or in files → columns, encoded by layers of the model."""

@@ -1,0 +1,265 @@
+"""Which columns of a table are the labels of which task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from ...names import check_known, check_task_names, unknown_name
+from ..labels.encode import encode_labels
+from ..labels.labels import MISSING, Labels
+from ..targets import KINDS, Target
+from .frames import content_of, row_name
+from .identifiers import column_names, identifier
+
+_KEYS = ("column", "columns", "kind", "positive")
+# How `as_text` writes what pandas reads as a number or a bool.
+_PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d*[1-9])?|True|False")
+
+
+@dataclass(frozen=True)
+class TargetColumns:
+    """The labels of one task in a table.
+
+    Args:
+        task: Name of the task.
+        columns: One column, or several for a task with several units.
+        kind: A kind, "auto" or a `Target`.
+        positive: Values that count as 1 while all others count as 0; empty if not given.
+    """
+
+    task: str
+    columns: tuple[str, ...]
+    kind: str | Target
+    positive: tuple[str, ...] = ()
+
+
+def target_columns(
+    targets: Mapping[str, Any], columns: Sequence[str] | None
+) -> list[TargetColumns]:
+    """Reads the `targets` argument of `from_dataframe` and `from_csv`.
+
+    Args:
+        targets: The argument.
+        columns: Those of the table; None if they are not known yet.
+
+    Raises:
+        ValueError: For an unknown column, kind or key, or two tasks of one name.
+
+    >>> rule = {"column": "marital-status", "positive": "Never-married"}
+    >>> target_columns({"never_married": rule}, ["marital-status"])[0].positive
+    ('Never-married',)
+    """
+    if not isinstance(targets, Mapping) or not targets:
+        raise ValueError(
+            "`targets` must be a dictionary {column: kind} with one column at least, such as "
+            f'{{"income": "binary"}}, not {targets!r}.'
+        )
+    found: dict[str, TargetColumns] = {}
+    for key, value in targets.items():
+        # Tables of other libraries have text as column names, and so have the tables here.
+        name = str(key) if isinstance(key, Integral) else key
+        target = _read(name, value, columns)
+        if target.task in found:
+            raise ValueError(
+                f"Two targets would be called {target.task!r}. Name one of them yourself: "
+                f'{{"my_name": {{"column": {target.columns[0]!r}, "kind": "auto"}}}}.'
+            )
+        found[target.task] = target
+    return list(found.values())
+
+
+def text_targets(targets: Mapping[str, Any], known: Mapping[str, Target]) -> list[str]:
+    """Returns the columns that were text when the classes were learnt, as their names show.
+
+    Of labels "01", "02" and "3a" another file may hold only "01" and "02", which pandas would take
+    for numbers. Names that come from numbers or bools look as Python writes them.
+
+    Args:
+        targets: As for `from_dataframe`.
+        known: `{task: Target}` that the training table gave.
+
+    >>> known = {"size": Target("classification", class_names=("01", "02", "3a")),
+    ...          "floor": Target("classification", class_names=("1", "2", "4"))}
+    >>> text_targets({"size": "auto", "floor": "auto"}, known)
+    ['size']
+    """
+    return [
+        column
+        for target in target_columns(targets, None)
+        for column in target.columns
+        if not all(map(_PLAIN.fullmatch, target.positive or known[target.task].class_names or ()))
+    ]
+
+
+def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
+    if value is None or isinstance(value, (str, Target)):
+        _check_column(key, columns)
+        task = identifier(key)
+        check_task_names([task])
+        return TargetColumns(task, (key,), _kind(key, value))
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"Target {key!r} is {value!r}. Give a kind ({', '.join(KINDS)} or auto), a Target, or "
+            f"a dictionary with the keys {', '.join(_KEYS)}."
+        )
+    check_known(value, _KEYS, f"key of target {key!r}")
+    check_task_names([key])
+    if "column" in value and "columns" in value:
+        raise ValueError(f"Target {key!r} has `column` and `columns`. Give one of them.")
+    names = value.get("columns", [value.get("column", key)])
+    names = column_names(names)
+    for name in names:
+        _check_column(name, columns)
+    positive = value.get("positive", ())
+    positive = (positive,) if np.isscalar(positive) else tuple(positive)
+    kind = _kind(key, value.get("kind", "binary" if positive else "auto"))
+    if positive and (len(names) > 1 or kind not in ("binary", "auto")):
+        raise ValueError(
+            f"Target {key!r} has `positive` values, which makes a binary task of one column, "
+            f"but kind {kind!r} and columns {list(names)}."
+        )
+    return TargetColumns(key, names, kind, tuple(_as_texts(positive)))
+
+
+def _kind(key: str, kind: Any) -> str | Target:
+    if isinstance(kind, Target):
+        return kind
+    kind = "auto" if kind is None else kind
+    if kind not in (*KINDS, "auto"):
+        raise ValueError(unknown_name(kind, (*KINDS, "auto"), f"kind of target {key!r}"))
+    return str(kind)
+
+
+def _check_column(name: str, columns: Sequence[str] | None) -> None:
+    if columns is not None and name not in columns:
+        message = unknown_name(name, columns, "target column")
+        if len(columns) == 1:
+            message += " There is only one column: is the separator right?"
+        raise ValueError(message)
+
+
+def encode_columns(
+    target: TargetColumns, frame: Any, source: str, known: Target | None = None
+) -> tuple[np.ndarray, Target]:
+    """Returns the labels of one task in a table as int32 or float32, and their `Target`.
+
+    Args:
+        target: Which columns.
+        frame: A `pandas.DataFrame`.
+        source: Name of the table, for errors.
+        known: The `Target` that the training file gave, for a test file.
+    """
+    kind = target.kind if known is None else known
+    plural = "s" * (len(target.columns) > 1)
+    where = f"column{plural} {' and '.join(map(repr, target.columns))} of {source}"
+    if target.positive:
+        return _positive(target, frame[target.columns[0]], where, known)
+    name = kind.kind if isinstance(kind, Target) else kind
+    arrays = [as_labels(frame[column], name) for column in target.columns]
+    if len(arrays) > 1 and any(array.dtype.kind == "O" for array in arrays):
+        arrays = [array.astype(object) for array in arrays]
+    values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
+    # People count rows of a table from 1; the header line is not counted.
+    labels = Labels(target.task, values, where, first_row=1, index=frame.index)
+    return encode_labels(labels, kind, compact=True)
+
+
+def as_text(series: Any) -> np.ndarray:
+    """Returns a column as text: stripped, "" where missing, whole numbers without ".0"."""
+    import pandas as pd
+
+    if _holds_lists(series):
+        raise ValueError(
+            f"Column {series.name!r} holds lists, where text or numbers are expected. Choose the "
+            "kind 'multilabel' or 'regression', or make a column of each of their places."
+        )
+    codes, values = pd.factorize(series)
+    texts = _as_texts(values)
+    # A missing cell has the code -1, which is the last place.
+    return np.array([*texts, ""], dtype=object)[codes]
+
+
+def _as_texts(values: Iterable[Any]) -> list[str]:
+    return [
+        str(int(value))
+        if isinstance(value, (float, np.floating)) and float(value).is_integer()
+        else str(value).strip()
+        for value in values
+    ]
+
+
+def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
+    """Returns a column as whole numbers, floats or text, to suit a kind of target.
+
+    pandas turns whole numbers into floats where cells are missing, and bools into objects; this is
+    undone for classes, with -1 for the missing ones. Lists of numbers, all of one length, become
+    `[rows, units]`; lists of tags stay lists.
+    """
+    import pandas as pd
+
+    if kind == "tagging":
+        return series.to_numpy(dtype=object)
+    if _holds_lists(series) and kind in ("multilabel", "regression", "box", "auto"):
+        return _stacked(series, np.nan if kind in ("regression", "box") else MISSING)
+    content = content_of(series)
+    if content == "true and false":
+        series = series.astype(object).astype("boolean").astype("Int8")
+    elif not content:  # pandas may not know what the cells would be
+        series = pd.Series(np.nan, index=series.index)
+    if series.dtype.kind not in "iuf":
+        return as_text(series)
+    values = series.to_numpy(dtype="float64", na_value=np.nan)
+    missing = np.isnan(values)
+    whole = bool((np.isfinite(values) & (values == np.rint(values)))[~missing].all())
+    if kind in ("regression", "box") or not whole or (series.dtype.kind == "f" and kind == "auto"
+                                             and not missing.any()):  # fmt: skip
+        return values
+    return np.where(missing, MISSING, values).astype("int64")
+
+
+def _holds_lists(series: Any) -> bool:
+    return series.dtype.kind == "O" and any(
+        isinstance(value, (list, tuple, np.ndarray)) for value in series
+    )
+
+
+def _stacked(series: Any, missing: float) -> np.ndarray:
+    """Returns lists of numbers as `[rows, units]`, `missing` where a row has none."""
+    rows = [None if np.ndim(value) == 0 else np.asarray(value) for value in series]
+    units = next(len(row) for row in rows if row is not None)
+    for place, row in enumerate(rows):
+        if row is not None and (row.shape != (units or 1,) or row.dtype.kind not in "biuf"):
+            raise ValueError(
+                f"Column {series.name!r} holds {row.tolist()!r} in {row_name(series.index, place)}."
+                f" Labels that are lists hold numbers, as many in each row ({units} in the first)."
+            )
+    return np.stack([np.full(units, missing) if row is None else row for row in rows])
+
+
+def _positive(
+    target: TargetColumns, series: Any, where: str, known: Target | None
+) -> tuple[np.ndarray, Target]:
+    texts = as_text(series)
+    labels = np.isin(texts.astype(str), target.positive).astype("int32")
+    labels[texts == ""] = MISSING
+    if known is not None:
+        return labels, known
+    found = [str(text) for text in np.unique(texts[texts != ""].astype(str))]
+    chosen = [choice for choice in target.positive if choice in found]
+    if not chosen:
+        what = f"positive value of task {target.task!r} in {where}"
+        raise ValueError(unknown_name(target.positive[0], found[:20], what))
+    others = [text for text in found if text not in target.positive]
+    if not others:
+        raise ValueError(
+            f"Every label of task {target.task!r} ({where}) is positive: nothing to learn. "
+            f"Found {found}."
+        )
+    names = (others[0] if len(others) == 1 else f"not {chosen[0]}", chosen[0])
+    return labels, Target("binary", class_names=names)
