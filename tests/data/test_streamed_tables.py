@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_mtl as mtl
 from tests.data.test_table_sources import change, write_parts
 from tf_mtl import data
-from tf_mtl.data import streamed_table
+from tf_mtl.data.tables import streamed_table
 
 ROWS = 700
 TARGETS = {

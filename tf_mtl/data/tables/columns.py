@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -141,15 +142,20 @@ def _columns_of(inputs: Collection[str], frame: Any, source: str) -> dict[str, s
     """Returns `{input name: column}`, the only column that can have given an input its name."""
     alike: dict[str, list[str]] = {}
     for column in frame.columns:
-        alike.setdefault(input_name(column), []).append(column)
+        base = input_name(column)
+        for key in dict.fromkeys((base, f"{base.lower()} in any case")):
+            alike.setdefault(key, []).append(column)
+
+    def candidates(name: str, *bases: str) -> list[str]:
+        columns = [column for base in dict.fromkeys(bases) for column in alike.get(base, ())]
+        return [column for column in columns if column == name or column not in inputs]
+
     found = {}
     for name in inputs:
-        columns = [
-            column
-            for base in dict.fromkeys((name, name.removesuffix(DAYS)))
-            for column in alike.get(base, ())
-            if column == name or column not in inputs
-        ]
+        columns = candidates(name, name, name.removesuffix(DAYS))
+        numbered = re.fullmatch(r"(.+)_\d+", name)
+        if numbered and not columns:
+            columns = candidates(name, f"{numbered[1].lower()} in any case")
         if not columns:
             raise ValueError(
                 unknown_name(name, frame.columns, f"input column of {source}")
