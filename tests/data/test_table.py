@@ -391,6 +391,19 @@ def test_columns_that_are_not_told_by_their_names(names, arguments):
         assert data.inputs_from_dataframe(alone, splits.inputs)[last][0, 0] == x[last][0, 0]
 
 
+def test_minus_one_is_a_class_where_it_has_a_name():
+    frame = pd.DataFrame({"x": RANDOM.normal(size=60), "mood": [-1, 0, 1] * 20})
+    with pytest.warns(UserWarning, match=r"-1 in 20 rows.*class_names=\['-1', '0', '1'\]"):
+        splits = data.from_dataframe(frame, {"mood": "classification"})
+    assert splits.targets["mood"].num_classes == 2
+    names = data.Target("classification", class_names=("-1", "0", "1"))
+    splits = data.from_dataframe(frame, {"mood": names})
+    found = np.concatenate([y["mood"] for _, y in splits.train])
+    assert set(found) == {0, 1, 2}
+    frame.loc[frame["mood"] < 0, "mood"] = None  # an empty cell needs no warning
+    assert data.from_dataframe(frame, {"mood": "classification"}).targets["mood"].num_classes == 2
+
+
 def test_a_table_of_one_column():
     frame = people()[["age", "rich"]]
     splits = data.from_dataframe(frame, {"rich": "binary"})

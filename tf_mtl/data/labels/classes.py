@@ -34,9 +34,11 @@ def classes_of(
         return _named(labels, np.char.strip(values.astype(str)), kind, target)
     values = values.astype("int64")
     if compact and not (target and target.class_names is None):
-        classes = np.unique(values[values != MISSING])
-        if (target and target.class_names) or not np.array_equal(classes, np.arange(len(classes))):
-            texts = np.where(values == MISSING, "", values.astype(str))
+        names = (target.class_names if target else None) or ()
+        missing = (values == MISSING) & (str(MISSING) not in names)
+        classes = np.unique(values[~missing])
+        if names or not np.array_equal(classes, np.arange(len(classes))):
+            texts = np.where(missing, "", values.astype(str))
             return _named(labels, texts, kind, target)
     return _numbered(labels, values, kind, target)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -154,6 +155,9 @@ def encode_columns(
         frame: A `pandas.DataFrame`.
         source: Name of the table, for errors.
         known: The `Target` that the training file gave, for a test file.
+
+    Warns:
+        UserWarning: If -1, a missing label, stands among classes.
     """
     kind = target.kind if known is None else known
     plural = "s" * (len(target.columns) > 1)
@@ -167,7 +171,23 @@ def encode_columns(
     values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
     # People count rows of a table from 1; the header line is not counted.
     labels = Labels(target.task, values, where, first_row=1, index=frame.index)
-    return encode_labels(labels, kind, compact=True)
+    encoded, found = encode_labels(labels, kind, compact=True)
+    if isinstance(kind, str) and values.dtype.kind == "i" and found.has_classes:
+        written = frame[target.columns[0]].notna().to_numpy() & (values == MISSING)
+        _warn_of_minus_one(labels, found, int(written.sum()))
+    return encoded, found
+
+
+def _warn_of_minus_one(labels: Labels, target: Target, rows: int) -> None:
+    """Warns of -1 in cells of a table, which may be a class, such as a low mood."""
+    if rows:
+        names = [str(MISSING), *(target.class_names or map(str, range(target.num_classes or 0)))]
+        warnings.warn(
+            f"{labels.source} holds -1 in {rows} rows, which is a missing label of task "
+            f"{labels.task!r}. If it is a class, say so: Target('classification', class_names="
+            f"{names}); else leave these cells empty.",
+            stacklevel=2,
+        )
 
 
 def as_text(series: Any) -> np.ndarray:
