@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import keyword
 import re
 from collections.abc import Iterable
 
@@ -39,6 +40,15 @@ def check_known(names: Iterable[object], valid: Iterable[str], what: str) -> Non
     for name in names:
         if name not in valid:
             raise ValueError(unknown_name(name, valid, what))
+
+
+def is_reserved(name: str) -> bool:
+    """Whether no argument of a SavedModel's signature can have this name.
+
+    >>> is_reserved("class"), is_reserved("self"), is_reserved("age")
+    (True, True, False)
+    """
+    return keyword.iskeyword(name) or name == "self"
 
 
 def check_task_names(names: Iterable[object]) -> None:

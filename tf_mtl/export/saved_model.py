@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import keyword
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..names import is_reserved
 from ..training import MultiTaskModel
 from .label_names import label_names, most_likely, names_one_class
 from .version_folder import check_free, check_version, local_folder, publish, unfinished_folder
@@ -168,7 +168,7 @@ def _check_input_names(names: list[str]) -> None:
     rename = "Rename it: keras.Input(..., name=...)."
     served: dict[str, str] = {}
     for name in names:
-        if not _INPUT_NAME.fullmatch(name) or keyword.iskeyword(name) or name == "self":
+        if not _INPUT_NAME.fullmatch(name) or is_reserved(name):
             raise ValueError(
                 f"The input {name!r} cannot be served by its name: in a SavedModel this consists "
                 "of letters from a to z, digits, dots, dashes and underscores, begins with a "

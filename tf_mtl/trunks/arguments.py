@@ -15,7 +15,7 @@ def is_integer(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def check_number(value: int, what: str, least: int = 1) -> int:
+def check_whole(value: int, what: str, least: int = 1) -> int:
     """Returns `value` if it is an integer of at least `least`; raises `ValueError` otherwise."""
     if not is_integer(value) or value < least:
         raise ValueError(f"`{what}` must be an integer of at least {least}. Received: {value!r}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_dropout, check_number, widths
+from .arguments import check_dropout, check_whole, widths
 from .body import Body
 
 
@@ -62,7 +62,7 @@ class AudioEncoder(Body):
             )
         self.sampling_rate = sampling_rate
         self.filters = filters
-        self.units = check_number(units, "units")
+        self.units = check_whole(units, "units")
         self.num_mel_bins = num_mel_bins
         self.frame = frame
         self.dropout = check_dropout(dropout)

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_number
+from .arguments import check_whole
 from .extraction import Level, extraction_level
 from .gating import gate_features
 from .towers import Towers, with_towers
@@ -50,8 +50,8 @@ class CGC(Trunk):
         towers: Towers = (),
     ) -> None:
         self.expert = expert
-        self.num_experts = check_number(num_experts, "num_experts")
-        self.num_shared_experts = check_number(num_shared_experts, "num_shared_experts", 0)
+        self.num_experts = check_whole(num_experts, "num_experts")
+        self.num_shared_experts = check_whole(num_shared_experts, "num_shared_experts", 0)
         self.gate = gate
         self.towers = towers
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_number
+from .arguments import check_whole
 from .experts import make_experts
 from .gating import gate_features, mix
 from .sparse_gate import SparseGate
@@ -58,8 +58,8 @@ class DSelectK(Trunk):
         towers: Towers = (),
     ) -> None:
         self.expert = expert
-        self.num_experts = check_number(num_experts, "num_experts", 2)
-        self.num_selected = check_number(num_selected, "num_selected")
+        self.num_experts = check_whole(num_experts, "num_experts", 2)
+        self.num_selected = check_whole(num_selected, "num_selected")
         self.per_example = per_example
         self.entropy_regularization = entropy_regularization
         self.gate = gate

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_number
+from .arguments import check_whole
 from .experts import make_experts
 from .gating import gate_features, softmax_mix
 from .towers import Towers, with_towers
@@ -52,7 +52,7 @@ class MMoE(Trunk):
         towers: Towers = (),
     ) -> None:
         self.expert = expert
-        self.num_experts = check_number(num_experts, "num_experts")
+        self.num_experts = check_whole(num_experts, "num_experts")
         self.gate = gate
         self.towers = towers
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_number
+from .arguments import check_whole
 from .experts import recipes_by_level
 from .extraction import Level, extraction_level
 from .gating import gate_features
@@ -56,9 +56,9 @@ class PLE(Trunk):
         towers: Towers = (),
     ) -> None:
         self.expert = expert
-        self.num_experts = check_number(num_experts, "num_experts")
-        self.num_shared_experts = check_number(num_shared_experts, "num_shared_experts")
-        self.num_levels = check_number(num_levels, "num_levels")
+        self.num_experts = check_whole(num_experts, "num_experts")
+        self.num_shared_experts = check_whole(num_shared_experts, "num_shared_experts")
+        self.num_levels = check_whole(num_levels, "num_levels")
         self.gate = gate
         self.towers = towers
         recipes_by_level(expert, num_levels)  # refuses a list of another length

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import check_number
+from .arguments import check_whole
 from .copies import check_separate
 from .experts import make_experts, recipes_by_level
 from .gating import mix
@@ -59,8 +59,8 @@ class SNR(Trunk):
         towers: Towers = (),
     ) -> None:
         self.expert = expert
-        self.num_experts = check_number(num_experts, "num_experts")
-        self.num_levels = check_number(num_levels, "num_levels")
+        self.num_experts = check_whole(num_experts, "num_experts")
+        self.num_levels = check_whole(num_levels, "num_levels")
         self.connection = connection
         self.l0_regularization = l0_regularization
         self.towers = towers

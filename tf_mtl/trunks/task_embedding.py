@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import check_number, widths
+from .arguments import check_whole, widths
 from .blocks import blocks_of
 from .masked_layers import KeepsMask
 from .mlp import MLP
@@ -59,7 +59,7 @@ class TaskEmbedding(Trunk):
         check_known([conditioning], CONDITIONINGS, "conditioning")
         least = int(conditioning == "concatenate")  # else the embedding would act on no unit
         self.body = body
-        self.dimension = check_number(dimension, "dimension")
+        self.dimension = check_whole(dimension, "dimension")
         self.conditioning = conditioning
         self.units = widths(units, "units", least)
 

@@ -14,7 +14,7 @@ from ..splits import batches
 from ..tables.columns import input_arrays
 from ..tables.encoding import Encoding
 from ..tables.frames import arrow_frame, content_of
-from ..tables.table import FrameTable, Kind, check_table
+from ..tables.table import FrameTable, Kind, Part, check_table
 from ..tables.tensor_columns import EncodedColumn, Images, TensorColumn
 from .encoded_cells import EncodedCells, Reading, decoded_later
 from .list_cells import list_column, numbers_of_lists, texts_of_lists
@@ -99,11 +99,7 @@ class HuggingFaceTable:
         return {name: x[name] for name in inputs}, self._labels(others)
 
     def batches(
-        self,
-        part: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]],
-        rows: np.ndarray,
-        batch_size: int,
-        order: EpochOrder | None,
+        self, part: Part, rows: np.ndarray, batch_size: int, order: EpochOrder | None
     ) -> tf.data.Dataset:
         """Returns batches, in which images and sounds are decoded as they are asked for."""
         return decoded_later(batches(*part, batch_size, order), self._decoded)

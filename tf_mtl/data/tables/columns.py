@@ -141,21 +141,19 @@ def inputs_from_dataframe(
 def _columns_of(inputs: Collection[str], frame: Any, source: str) -> dict[str, str]:
     """Returns `{input name: column}`, the only column that can have given an input its name."""
     alike: dict[str, list[str]] = {}
+    in_any_case: dict[str, list[str]] = {}
     for column in frame.columns:
-        base = input_name(column)
-        for key in dict.fromkeys((base, f"{base.lower()} in any case")):
-            alike.setdefault(key, []).append(column)
-
-    def candidates(name: str, *bases: str) -> list[str]:
-        columns = [column for base in dict.fromkeys(bases) for column in alike.get(base, ())]
-        return [column for column in columns if column == name or column not in inputs]
+        alike.setdefault(input_name(column), []).append(column)
+        in_any_case.setdefault(input_name(column).lower(), []).append(column)
 
     found = {}
     for name in inputs:
-        columns = candidates(name, name, name.removesuffix(DAYS))
+        bases = dict.fromkeys((name, name.removesuffix(DAYS)))
+        columns = [column for base in bases for column in alike.get(base, ())]
         numbered = re.fullmatch(r"(.+)_\d+", name)
         if numbered and not columns:
-            columns = candidates(name, f"{numbered[1].lower()} in any case")
+            columns = in_any_case.get(numbered[1].lower(), [])
+        columns = [column for column in columns if column == name or column not in inputs]
         if not columns:
             raise ValueError(
                 unknown_name(name, frame.columns, f"input column of {source}")

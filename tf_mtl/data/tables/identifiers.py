@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 import unicodedata
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
+
+from ...names import is_reserved
 
 
 def identifier(column: object) -> str:
@@ -36,7 +37,7 @@ def input_name(column: object) -> str:
     ('hours_per_week', 'column_class')
     """
     name = identifier(column)
-    return f"column_{name}" if keyword.iskeyword(name) or name == "self" else name
+    return f"column_{name}" if is_reserved(name) else name
 
 
 def column_names(columns: Any) -> tuple[str, ...]:

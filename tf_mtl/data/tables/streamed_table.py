@@ -19,7 +19,7 @@ from .columns import input_arrays, input_kinds
 from .encoding import Encoding
 from .frames import Contents, check_columns, check_content, join_files, odd_cell, with_rows_of
 from .row_buffer import shuffled_pieces
-from .table import check_table
+from .table import Part, check_table
 
 # Some MB of numbers, or some tens of MB of text.
 _CELLS_IN_A_PIECE = 2**20
@@ -114,11 +114,7 @@ class StreamedTable:
         return store, join_files(kept)
 
     def batches(
-        self,
-        part: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]],
-        rows: np.ndarray,
-        batch_size: int,
-        order: EpochOrder | None,
+        self, part: Part, rows: np.ndarray, batch_size: int, order: EpochOrder | None
     ) -> tf.data.Dataset:
         """Returns batches that are read from the files: of these rows, in increasing order."""
         y = dict(part[1])

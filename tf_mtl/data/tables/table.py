@@ -26,6 +26,8 @@ from .target_columns import TargetColumns, as_labels, encode_columns, target_col
 from .tensor_columns import TensorColumn
 
 Kind = str | TensorColumn
+# Inputs by name, and labels by task.
+Part = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]
 
 
 class Table(Protocol):
@@ -50,11 +52,7 @@ class Table(Protocol):
         ...
 
     def batches(
-        self,
-        part: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]],
-        rows: np.ndarray,
-        batch_size: int,
-        order: EpochOrder | None,
+        self, part: Part, rows: np.ndarray, batch_size: int, order: EpochOrder | None
     ) -> tf.data.Dataset:
         """Returns batches of a part `(x, {task: y})`, of which these are the rows."""
         ...
@@ -91,11 +89,7 @@ class FrameTable:
         return input_arrays(self.frame, inputs, kinds, self.source), self.frame
 
     def batches(
-        self,
-        part: tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]],
-        rows: np.ndarray,
-        batch_size: int,
-        order: EpochOrder | None,
+        self, part: Part, rows: np.ndarray, batch_size: int, order: EpochOrder | None
     ) -> tf.data.Dataset:
         """Returns batches of arrays in memory."""
         return batches(*part, batch_size, order)
@@ -129,10 +123,10 @@ def from_dataframe(
 
     Every column that is neither a target nor ignored becomes a `keras.Input` of shape `[B, 1]`,
     float32 or string, so that the exported model takes the raw columns. Its name is the column's,
-    with every character but letters, digits and underscores replaced by an underscore; that of
-    a date ends in `_days` and it takes days since 1970-01-01, in float32 to a minute and a half.
-    Missing cells are allowed. Columns
-    that `encoding` names as texts stay texts in `features`.
+    with every character but letters, digits and underscores replaced by an underscore, and with
+    `column_` before a word of Python; that of a date ends in `_days` and it takes days since
+    1970-01-01, in float32 to a minute and a half. Missing cells are allowed. Columns that
+    `encoding` names as texts stay texts in `features`.
 
     Args:
         frame: A `pandas.DataFrame`, `polars.DataFrame`, `pyarrow.Table` or `datasets.Dataset`.
