@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -26,7 +27,6 @@ BARS |= {("cnn", 2): 1.65, ("cnn", 8): 5.0, ("cnn", 32): 15.0}
 PEER_BARS = {"mlp": 0.55, "cnn": 0.85}
 # With n steps of TorchJD's options that are fastest somewhere.
 PEER_OPTIONS: list[dict[str, Any]] = [{}, {"chunk": 1}, {"chunk": 1, "gramian": True}]
-BY_MATRIX = ("graddrop", "trimmed_mean", "config")  # no Gramian to optimise in TorchJD
 METHODS = [
     "upgrad",
     "dualproj",
@@ -62,13 +62,14 @@ class Worker:
         )
 
     def ask(self, **request: Any) -> float:
-        """Returns the milliseconds of a step."""
+        """Returns the milliseconds of a step, infinite where the worker cannot take it."""
         self.send(request)
         assert self.process.stdout is not None
         answer = self.process.stdout.readline()
         if not answer:
             raise RuntimeError(f"The worker stopped at {request}.")
-        return float(json.loads(answer))
+        milliseconds = json.loads(answer)
+        return math.inf if milliseconds is None else float(milliseconds)
 
     def send(self, request: Any) -> None:
         """Sends a request."""
@@ -151,14 +152,15 @@ def _row(
         mine.append(ours.ask(**one, method=method, options=arguments.options, steps=steps))
         if peer is not None:
             asked = {**one, "method": method, "steps": max(1, steps // 2)}
-            options = [o for o in PEER_OPTIONS if method not in BY_MATRIX or not o.get("gramian")]
-            theirs.append(min(peer.ask(**asked, options=each) for each in options))
+            theirs.append(min(peer.ask(**asked, options=each) for each in PEER_OPTIONS))
             loops.append(peer.ask(**asked, options={"loop": True}))
     ratio = statistics.median(a / b for a, b in zip(mine, plain, strict=True))
     row = (
         f"{network:7} {tasks:3}  {method:13} {statistics.median(plain):7.1f} "
         f"{statistics.median(mine):7.1f} {ratio:11.2f} {BARS.get((network, tasks), 0):5.2f}"
     )
+    if math.inf in theirs:
+        return f"{row}  not in TorchJD"
     if theirs:
         against, against_loop = (
             statistics.median(a / b for a, b in zip(mine, times, strict=True))

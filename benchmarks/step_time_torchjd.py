@@ -1,6 +1,7 @@
 """The peer's side of step_time.py: TorchJD, in an environment of its own that has PyTorch.
 
-Reads one JSON line for each measurement and answers with milliseconds a step. It is started by
+Reads one JSON line for each measurement and answers with milliseconds a step, or null where this
+TorchJD has no such method, or none for these options or so few tasks. It is started by
 step_time.py; the networks, batches and optimizer are those of that file.
 """
 
@@ -29,8 +30,6 @@ METHODS = {
     "graddrop": lambda tasks: aggregation.GradDrop(),
     "gradvac": lambda tasks: aggregation.GradVac(),
     "fairgrad": lambda tasks: aggregation.FairGrad(alpha=1.0),
-    "sdmgrad": lambda tasks: aggregation.SDMGrad(),
-    "modo": lambda tasks: aggregation.MoDo(),
     "pcd": lambda tasks: aggregation.PCD(),
     "krum": lambda tasks: aggregation.Krum(0),
     "trimmed_mean": lambda tasks: aggregation.TrimmedMean(0),
@@ -120,10 +119,22 @@ class Measurement:
         return 1000.0 * (time.perf_counter() - start) / steps
 
 
+def started(**request: Any) -> Measurement | None:
+    """Returns a measurement that has taken its first steps, or None if TorchJD refuses them."""
+    try:
+        measurement = Measurement(**request)
+        measurement.step()
+        measurement.step()
+    except (KeyError, ValueError) as error:
+        print(f"TorchJD, {request}: {error}", file=sys.stderr)
+        return None
+    return measurement
+
+
 def main() -> None:
     """Answers requests until the input ends; threads are the first argument."""
     torch.set_num_threads(int(sys.argv[1]))
-    ready: dict[str, Measurement] = {}
+    ready: dict[str, Measurement | None] = {}
     for line in sys.stdin:
         request = json.loads(line)
         if request == "forget":
@@ -132,10 +143,9 @@ def main() -> None:
         steps = request.pop("steps")
         key = json.dumps(request)
         if key not in ready:
-            ready[key] = Measurement(**request)
-            ready[key].step()
-            ready[key].step()
-        print(json.dumps(ready[key].milliseconds(steps)), flush=True)
+            ready[key] = started(**request)
+        measurement = ready[key]
+        print(json.dumps(measurement and measurement.milliseconds(steps)), flush=True)
 
 
 if __name__ == "__main__":

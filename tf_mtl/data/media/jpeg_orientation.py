@@ -14,6 +14,7 @@ _ORIENTATION = 0x0112
 # EXIF stands in front of the pixels and takes 64 kB at most; other blocks may come before it.
 _HEAD = 2**18
 _ENTRY = 12
+_TELLS = rb"\xff\xd8\C*Exif\x00\x00\C*"  # \C is a byte, whatever the encoding
 
 
 def upright(image: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
@@ -24,14 +25,16 @@ def upright(image: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
         content: The bytes of the file, in any format; only JPEG files are turned.
     """
 
+    head = tf.strings.substr(content, 0, _HEAD)
+
     def turned() -> tf.Tensor:
-        head = tf.strings.substr(content, 0, _HEAD)
         side = tf.numpy_function(_side, [head], tf.int64, stateful=False)
         across = tf.cond(side >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
         axes = tf.boolean_mask([0, 1], [_is(side, 3, 4, 7, 8), _is(side, 2, 3, 6, 7)])
         return tf.ensure_shape(tf.reverse(across, axes), (None, None, image.shape[-1]))
 
-    return tf.cond(tf.strings.substr(content, 0, 2) == _JPEG, turned, lambda: image)
+    # Python, which reads one block at a time and one file at a time, is asked only where it has to.
+    return tf.cond(tf.strings.regex_full_match(head, _TELLS), turned, lambda: image)
 
 
 def orientation(content: bytes) -> int:

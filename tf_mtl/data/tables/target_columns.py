@@ -244,9 +244,11 @@ def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
 
 
 def _holds_lists(series: Any) -> bool:
-    return series.dtype.kind == "O" and any(
-        isinstance(value, (list, tuple, np.ndarray)) for value in series
-    )
+    import pandas as pd
+
+    if series.dtype.kind != "O" or isinstance(series.dtype, pd.StringDtype):
+        return False
+    return any(isinstance(value, (list, tuple, np.ndarray)) for value in series)
 
 
 def _stacked(series: Any, missing: float) -> np.ndarray:
