@@ -24,7 +24,6 @@ def upright(image: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
         image: The pixels in the order in which they are stored.
         content: The bytes of the file, in any format; only JPEG files are turned.
     """
-
     head = tf.strings.substr(content, 0, _HEAD)
 
     def turned() -> tf.Tensor:
