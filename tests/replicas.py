@@ -13,6 +13,8 @@ def strategies(replicas):
     processor = tf.config.list_physical_devices("CPU")[0]
     devices = [tf.config.LogicalDeviceConfiguration()] * replicas
     tf.config.set_logical_device_configuration(processor, devices)
+    # A sixth of the time of programs that trace many models and run each for a few steps.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     collect_seldom()
     one = tf.distribute.OneDeviceStrategy("/cpu:0")
     return one, tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(replicas)])
