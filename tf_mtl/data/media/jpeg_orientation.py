@@ -14,7 +14,7 @@ _ORIENTATION = 0x0112
 # EXIF stands in front of the pixels and takes 64 kB at most; other blocks may come before it.
 _HEAD = 2**18
 _ENTRY = 12
-_TELLS = rb"\xff\xd8\C*Exif\x00\x00\C*"  # \C is a byte, whatever the encoding
+_WITH_EXIF = rb"\C*Exif\x00\x00\C*"  # \C is a byte, whatever the encoding
 
 
 def upright(image: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
@@ -33,7 +33,9 @@ def upright(image: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.reverse(across, axes), (None, None, image.shape[-1]))
 
     # Python, which reads one block at a time and one file at a time, is asked only where it has to.
-    return tf.cond(tf.strings.regex_full_match(head, _TELLS), turned, lambda: image)
+    tells = tf.strings.regex_full_match(head, _WITH_EXIF)
+    told = tells & (tf.strings.substr(content, 0, 2) == _JPEG)
+    return tf.cond(told, turned, lambda: image)
 
 
 def orientation(content: bytes) -> int:
