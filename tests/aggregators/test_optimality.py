@@ -114,6 +114,15 @@ def test_graddrop_has_the_expectation_of_its_paper():
     assert (values == 3.0).mean() == pytest.approx(0.75, abs=0.03)
 
 
+def test_graddrop_draws_for_each_layer_by_itself():
+    """A sign is picked coordinate by coordinate: which layer it is in makes no difference."""
+    blocks = [np.array([[1.0] * 100, [-1.0] * 100])] * 3
+    whole = aggregators.GradDrop(seed=5).aggregate(blocks)
+    layers = aggregators.GradDrop(seed=5, groups="layer").aggregate(blocks, layers=[0, 0, 1])
+    np.testing.assert_array_equal(layers, whole)
+    assert (np.asarray(layers[0]) != np.asarray(layers[2])).any()
+
+
 def test_dbmtl_divides_by_losses_and_norms():
     rows = np.array([[2.0, 0.0], [0.0, 8.0]])
     vector = np.asarray(aggregators.DBMTL()(rows, np.array([1.0, 2.0])))

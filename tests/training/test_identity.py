@@ -94,6 +94,30 @@ def test_single_batches_are_those_of_keras():
     assert difference(plain, ours) == 0.0
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "sample_weight"])
+def test_padding_that_layers_mask_is_left_out_as_by_keras(weighted):
+    random = np.random.default_rng(0)
+    tokens = random.integers(1, 9, (40, 6)) * (np.arange(6) < random.integers(1, 7, (40, 1)))
+    y = {"tag": random.integers(0, 3, (40, 6)), "score": random.normal(size=(40, 6, 1))}
+    weights = {task: random.uniform(0.5, 2, (40, 6)) for task in y} if weighted else None
+    results = []
+    for model_class in (keras.Model, MultiTaskModel):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((6,), name="tokens")
+        features = keras.layers.Embedding(9, 8, mask_zero=True, name="words")(inputs)
+        outputs = {
+            "tag": keras.layers.Dense(3, activation="softmax", name="tag_output")(features),
+            "score": keras.layers.Dense(1, name="score_output")(features),
+        }
+        model = model_class(inputs, outputs)
+        model.compile("sgd", loss={"tag": "sparse_categorical_crossentropy", "score": "mse"})
+        logs = model.fit(tokens, y, sample_weight=weights, batch_size=16, epochs=2, verbose=0)
+        results.append((model, logs.history, model.evaluate(tokens, y, batch_size=9, verbose=0)))
+    plain, ours = results
+    assert ours[1:] == plain[1:]
+    assert difference(ours[0], plain[0]) == 0.0
+
+
 def test_one_task_has_no_prefix_in_the_logs():
     x, y, _ = arrays()
     names = []

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.programs import LOSSES, arrays, network
+from tf_mtl import MultiTaskModel
 from tf_mtl.training import TaskGradients, task_gradients
 
 TASKS = ["kind", "sold", "price"]
@@ -72,3 +73,16 @@ def test_absent_tasks_have_no_gradient():
     _, norms, cosines = task_gradients(compiled(), x, y)
     assert norms[1] == 0.0
     assert cosines[0, 1] == 0.0
+
+
+def test_cosines_of_one_name_are_refused_before_training():
+    inputs = keras.Input((8,))
+    shared = keras.layers.Dense(4)(inputs)
+    tasks = ("a_b", "a", "c", "b_c")
+    model = MultiTaskModel(inputs, {task: keras.layers.Dense(1)(shared) for task in tasks})
+    model.compile("sgd", loss="mse")
+    x, before = np.ones((4, 8)), model.get_weights()
+    batch = (x, {task: np.ones(4) for task in tasks})
+    with pytest.raises(ValueError, match=r"'a_b' and 'c' .* 'a' and 'b_c' .* 'a_b_c_cosine'"):
+        model.fit(*batch, verbose=0, callbacks=[TaskGradients(batch)])
+    np.testing.assert_equal(model.get_weights(), before)

@@ -38,6 +38,8 @@ class GradDrop(Aggregator):
     array([-10.,   2.,   2.], dtype=float32)
     """
 
+    first_block = 0
+
     def __init__(self, leak: float | PerTask = 0.0, seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
         check_parameters_only(self)
@@ -54,9 +56,16 @@ class GradDrop(Aggregator):
     def _given(self) -> dict[str, Any]:
         return {"leak": self._in_order("leak", self.leak)}
 
+    def _build_layers(self, shapes: Sequence[Any]) -> None:
+        super()._build_layers(shapes)
+        first = 0
+        for part, shape in zip(self._parts, shapes, strict=True):
+            part.first_block = first  # no two layers draw the same numbers
+            first += len(tf.nest.flatten(shape)) // 2
+
     def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
         gradient, leak = [], self._given()["leak"]
-        for number, block in enumerate(blocks):
+        for number, block in enumerate(blocks, start=self.first_block):
             drawn = uniforms(block.shape[1:], self.seed + number * 2**32, state["step"])
             gradient.append(drop_signs(block, drawn, leak))
         return Answer(gradient)

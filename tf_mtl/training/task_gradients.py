@@ -31,7 +31,8 @@ class TaskGradients(keras.callbacks.Callback):
             of which the first batch is taken. None: what the aggregator computed.
 
     Raises:
-        ValueError: After the first step, without `data`, if no aggregator computed them.
+        ValueError: Before the first step, if two logs would have one name; after it, without
+            `data`, if no aggregator computed them.
 
     >>> from tf_mtl import MultiTaskModel
     >>> inputs = keras.Input((2,))
@@ -49,7 +50,8 @@ class TaskGradients(keras.callbacks.Callback):
         self.data = data
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes the batch."""
+        """Checks the names, and takes the batch."""
+        _check_names(list(self.model.label_rules))
         if isinstance(self.data, tf.data.Dataset):
             self.data = next(iter(self.data))
 
@@ -97,8 +99,25 @@ def task_gradients(
     return list(losses.order), rows.norms.numpy(), rows.cosines.numpy()
 
 
+def _check_names(tasks: Sequence[str]) -> None:
+    """Raises `ValueError` if the cosines of two pairs of tasks would have one name."""
+    pairs: dict[str, tuple[str, str]] = {}
+    for pair in combinations(tasks, 2):
+        other = pairs.setdefault(_cosine_name(*pair), pair)
+        if other != pair:
+            raise ValueError(
+                f"The cosine of the tasks {other[0]!r} and {other[1]!r} and that of {pair[0]!r} "
+                f"and {pair[1]!r} would both be logged as {_cosine_name(*pair)!r}. Rename one of "
+                "these tasks, or leave out TaskGradients."
+            )
+
+
+def _cosine_name(first: str, second: str) -> str:
+    return f"{first}_{second}_cosine"
+
+
 def _named(tasks: Sequence[str], norms: Any, cosines: Any) -> dict[str, float]:
     logs = {f"{task}_gradient_norm": float(norm) for task, norm in zip(tasks, norms, strict=True)}
     for (i, first), (j, second) in combinations(enumerate(tasks), 2):
-        logs[f"{first}_{second}_cosine"] = float(cosines[i, j])
+        logs[_cosine_name(first, second)] = float(cosines[i, j])
     return logs

@@ -16,6 +16,8 @@ from ..losses import averages_last_axis, element_losses, unreduced
 from .labelled import both, count, fit_rank, fit_weight_rank, has_elements
 from .replicas import num_replicas
 
+MEANS = ("sum_over_batch_size", "mean")  # where Keras divides by the number of entries
+
 
 class LossTerms(NamedTuple):
     """One task's loss on one replica, before it is divided.
@@ -24,7 +26,7 @@ class LossTerms(NamedTuple):
         total: Sum of the weighted losses, a scalar (the unreduced losses if there is no reduction).
         divisor: Its sum over the replicas divides the sum of the totals; None for a plain sum.
         labelled: Number of labelled entries, a scalar, or None where none can be missing.
-        size: Number of all entries, a scalar.
+        size: Number of all entries that no layer masks, a scalar.
         scope: Name scope of the loss.
     """
 
@@ -82,27 +84,23 @@ class TaskLoss:
     def _terms(
         self, labels: tf.Tensor, y_pred: tf.Tensor, labelled: tf.Tensor | None, sample_weight: Any
     ) -> LossTerms:
-        mask = keras_mask(y_pred)
+        of_output = keras_mask(y_pred)
         labels = tf.cast(labels, self.loss.dtype)
         y_pred = tf.cast(y_pred, self.loss.dtype)
         values = tf.convert_to_tensor(self.unreduced(labels, y_pred))
         if values.shape.rank == 0:
             return self._terms_of_scalar(values, labels, y_pred, labelled, sample_weight)
+        mask = both(_as_bool(of_output), _as_bool(keras_mask(values)))
         weight = None if sample_weight is None else tf.cast(sample_weight, values.dtype)
         if labelled is not None or weight is not None:
             values, labelled, weight = self._entries(values, labels, y_pred, labelled, weight)
-        for mask_of_layer in (mask, keras_mask(values)):
-            if mask_of_layer is not None:
-                labelled = both(labelled, fit_rank(tf.cast(mask_of_layer, tf.bool), values))
+        if mask is not None:
+            mask = fit_rank(mask, values)
+            labelled = both(labelled, mask)
         if weight is not None:
             weight = fit_weight_rank(weight, values)
             labelled = both(labelled, weight != 0)
-        if labelled is not None:
-            share = tf.cast(labelled, values.dtype)
-            weight = share if weight is None else weight * share
-        if weight is not None:
-            values = values * weight
-        return self._reduce(values, weight, labelled)
+        return self._reduce(values, weight, labelled, mask)
 
     def _entries(
         self,
@@ -138,18 +136,32 @@ class TaskLoss:
         return mean, tf.reduce_any(labelled, axis=-1), weight
 
     def _reduce(
-        self, values: tf.Tensor, weight: tf.Tensor | None, labelled: tf.Tensor | None
+        self,
+        values: tf.Tensor,
+        weight: tf.Tensor | None,
+        labelled: tf.Tensor | None,
+        mask: tf.Tensor | None,
     ) -> LossTerms:
+        reduction = self.loss.reduction
         size = tf.cast(tf.size(values), values.dtype)
         number = None if labelled is None else count(labelled, values)
-        if self.loss.reduction in (None, "none"):
-            return LossTerms(values, None, number, size)
-        divisor = None
-        if self.loss.reduction == "mean_with_sample_weight" and weight is not None:
+        divisor = size if number is None else number
+        if labelled is not None:
+            share = tf.cast(labelled, values.dtype)
+            if mask is not None and reduction in MEANS and num_replicas() == 1:
+                # The mean of what is not masked, by the way of Keras to the same last bits.
+                share = tf.where(labelled, tf.math.divide_no_nan(size, divisor), 0)
+                divisor = size
+            weight = share if weight is None else weight * share
+        if weight is not None:
+            values = values * weight
+        entries = size if mask is None else count(mask, values)
+        if reduction in (None, "none"):
+            return LossTerms(values, None, number, entries)
+        if reduction == "mean_with_sample_weight" and weight is not None:
             divisor = tf.reduce_sum(tf.broadcast_to(weight, tf.shape(values)))
-        elif self.loss.reduction != "sum":
-            divisor = size if number is None else number
-        return LossTerms(tf.reduce_sum(values), divisor, number, size)
+        total = tf.reduce_sum(values)
+        return LossTerms(total, None if reduction == "sum" else divisor, number, entries)
 
     def _terms_of_scalar(
         self,
@@ -185,3 +197,7 @@ class TaskLoss:
         if num_replicas() == 1:
             return LossTerms(value, None, number, rows)
         return LossTerms(value * number, number, number, rows)
+
+
+def _as_bool(mask: Any) -> Any:
+    return None if mask is None else tf.cast(mask, tf.bool)
