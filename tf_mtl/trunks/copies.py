@@ -13,6 +13,7 @@ import tensorflow as tf
 from ..keras_internals import Functional, layers_of, node_of
 from .arguments import is_integer
 from .body import Body
+from .graph import nodes_before
 from .masked_layers import MaskedModel
 from .mlp import MLP
 from .trunk import Trunk
@@ -50,8 +51,23 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
     _check_callable(body)
     if _takes_name(body):
         return check_tensor(body(inputs, name=name), name)
-    within = keras.tree.map_structure(_same_input, inputs)
-    return MaskedModel(within, check_tensor(body(within), name), name=name)(inputs)
+    within = inputs_like(inputs)
+    features = check_tensor(body(within), name)
+    _check_sources(features, within, body)
+    return MaskedModel(within, features, name=name)(inputs)
+
+
+def inputs_like(inputs: Any) -> Any:
+    """Returns new inputs shaped as Keras tensors, those of a dictionary named by its keys."""
+    made = [
+        keras.Input(
+            batch_shape=tensor.shape,
+            dtype=tensor.dtype,
+            name=path[-1].replace("/", "_") if path and isinstance(path[-1], str) else tensor.name,
+        )
+        for path, tensor in keras.tree.flatten_with_path(inputs)
+    ]
+    return keras.tree.pack_sequence_as(inputs, made)
 
 
 def itself(body: Any, inputs: Any) -> Any:
@@ -195,5 +211,12 @@ def _pass_variables(copy: keras.layers.Layer, layer: keras.layers.Layer, way: An
     way.load_own_variables(copy, store)
 
 
-def _same_input(tensor: Any) -> Any:
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+def _check_sources(features: Any, inputs: Any, body: Any) -> None:
+    given = {id(tensor) for tensor in keras.tree.flatten(inputs)}
+    for node in nodes_before([features]):
+        if node.is_input and id(node.outputs[0]) not in given:
+            raise ValueError(
+                f"{body!r} is called once for each copy, on its inputs, but also uses "
+                f"{node.outputs[0].name!r}, which is none of them. Pass it as one of the inputs; "
+                "or give the function an argument `name`, and its layers names that begin with it."
+            )
