@@ -181,6 +181,11 @@ def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return list(layer._flatten_layers())
 
 
+def layers_of(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns the layers that a layer holds itself, in the order in which it came by them."""
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
 def input_structure(model: keras.Model) -> Any:
     """Returns the Keras tensors a functional model was made from, in the structure given."""
     return model._inputs_struct

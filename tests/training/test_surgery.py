@@ -258,6 +258,19 @@ class Scaled(keras.Model):
         return self.dense(inputs) * self.scale
 
 
+def test_warm_start_of_adapted_normalization():
+    x = np.random.default_rng(0).normal(3, 5, (32, 4)).astype("float32")
+
+    def made(rows):
+        normal = keras.layers.Normalization(name="normal")
+        normal.adapt(rows)
+        return build_model(normal(keras.Input((4,))), [3], {"a": heads.Regression()})
+
+    source, model = made(x), made(x + 100)
+    assert "normal" in warm_start(model, source).copied
+    np.testing.assert_array_equal(np.array(model(x)["a"]), np.array(source(x)["a"]))
+
+
 def test_warm_start_of_weights_beside_the_layers():
     first, second = trained("a", Scaled(name="scaled")), trained("a", Scaled(name="scaled"))
     report = warm_start(second, first)

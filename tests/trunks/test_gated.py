@@ -212,6 +212,42 @@ class TestExperts:
         first.set_weights([weight + 1 for weight in first.get_weights()])
         assert all(map(np.array_equal, second.get_weights(), pretrained.get_weights()))
 
+    def test_a_pretrained_part_keeps_its_weights_where_the_whole_is_not_built_yet(self, x):
+        part = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, name="pretrained")])
+        whole = keras.Sequential([keras.layers.Dropout(0.1), part, keras.layers.Dense(3)])
+        model = features_of(trunks.MMoE(whole, num_experts=2))
+        copies = [model.get_layer(f"expert_{i}").layers for i in (0, 1)]
+        for _, copy, _ in copies:
+            assert all(map(np.array_equal, copy.get_weights(), part.get_weights()))
+        assert not np.array_equal(*(copy[2].get_weights()[0] for copy in copies))
+
+    def test_what_layers_have_learnt_by_adapt_is_copied(self, x):
+        normal = keras.layers.Normalization()
+        normal.adapt(3 * x + 1)
+        model = features_of(trunks.SNR(normal, 2, 1, "average"))
+        copy = model.get_layer("level_0_expert_1")
+        np.testing.assert_array_equal(np.array(copy(x)), np.array(normal(x)))
+        words = keras.layers.TextVectorization(output_mode="tf_idf")
+        with pytest.raises(ValueError, match=r"no vocabulary that .* Call its adapt\(\)"):
+            trunks.CrossStitch(words)(keras.Input((1,), dtype="string"), TASKS)
+        words.adapt(["one two", "two"])
+        bag = keras.Sequential([words, keras.layers.Dense(3)])
+        text = keras.Input((1,), dtype="string")
+        model = keras.Model(text, trunks.CrossStitch(bag)(text, TASKS))
+        texts = keras.ops.convert_to_tensor([["two two one"], ["three"]])
+        copy = model.get_layer("b_block_0").layers[0]
+        np.testing.assert_array_equal(np.array(copy(texts)), np.array(words(texts)))
+
+    def test_lora_is_copied_as_it_is(self):
+        """A file would have it merged into the kernel, and zeros that cannot be trained."""
+        layer = keras.layers.Dense(4)
+        layer.build((None, 5))
+        layer.enable_lora(2)
+        model = features_of(trunks.MMoE(layer, num_experts=2))
+        assert all(
+            map(np.array_equal, model.get_layer("expert_0").get_weights(), layer.get_weights())
+        )
+
     def test_a_function_that_shares_a_layer_is_refused(self):
         layer = keras.layers.Dense(4)
 

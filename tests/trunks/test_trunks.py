@@ -108,6 +108,34 @@ def two_outputs():
     return keras.Model(inputs, {name: keras.layers.Dense(2)(inputs) for name in ("p", "q")})
 
 
+def test_inputs_of_copies_are_named_as_the_keys_of_a_dictionary(recwarn):
+    inputs = {name: keras.Input((2,)) for name in ("left", "right")}
+    encoded = {name: keras.layers.Dense(3)(tensor) for name, tensor in inputs.items()}
+
+    def joined(tensors):
+        return keras.layers.Dense(4)(keras.layers.Concatenate()(list(tensors.values())))
+
+    for trunk in (trunks.MMoE(joined, 2), trunks.TaskPerturbed([joined], at="blocks")):
+        features = trunk(encoded, ["a"])["a"]
+        assert features.shape == (None, 4)
+    assert not [warning for warning in recwarn if "must match the names" in str(warning.message)]
+
+
+def test_a_function_with_an_input_of_its_own_is_refused_unless_it_is_told_its_name():
+    inputs, other = keras.Input((4,), name="x"), keras.Input((2,), name="other")
+
+    def joined(tensor):
+        return keras.layers.Concatenate()([keras.layers.Dense(3)(tensor), other])
+
+    with pytest.raises(ValueError, match="'other', which is none of them"):
+        trunks.MMoE(joined, 2)(inputs, ["a"])
+
+    def named(tensor, name):
+        return keras.layers.Dense(3, name=name)(joined(tensor))
+
+    assert trunks.MMoE(named, 2)(inputs, ["a"])["a"].shape == (None, 3)
+
+
 def test_a_function_is_told_its_name():
     def body(inputs, name):
         return keras.layers.Dense(3, name=f"{name}_mine")(inputs)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import keras
 
+from ..keras_internals import sublayers
+
 
 @dataclasses.dataclass(frozen=True)
 class WarmStart:
@@ -72,6 +74,9 @@ def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStar
             f"{list(own)}, the source {list(theirs)}. Build both with the same trunk; names of "
             f"layers are `layer.name`. Of other shapes: {other_shapes}."
         )
+    for layer in sublayers(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants made of its weights
     missing = [name for name in own if name not in theirs]
     return WarmStart(copied, other_shapes, missing, [name for name in theirs if name not in own])
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import check_whole, is_integer
 from .blocks import blocks_of
 from .copies import check_separate
 from .trunk import Trunk
@@ -66,7 +67,9 @@ class Branching(Trunk):
             ValueError: If a number is negative or larger than that of the blocks.
         """
         number = len(blocks_of(body))
-        if not points or not all(0 <= point <= number for point in points.values()):
+        if not points or not all(
+            is_integer(point) and 0 <= point <= number for point in points.values()
+        ):
             raise ValueError(
                 "Branch points are numbers of shared blocks for each task, from 0 to the "
                 f"{number} that the body has. Received: {dict(points)}."
@@ -87,11 +90,14 @@ class Branching(Trunk):
             groups: Lists of tasks, such as a grouping by affinity.
             shared: Number of blocks shared by all tasks.
 
+        Raises:
+            ValueError: If `shared` is negative, or no whole number.
+
         >>> Branching.of_groups([16, 8], [["a", "b"], ["c"]], shared=1).tree
         [[['a', 'b', 'c']], [['a', 'b'], ['c']]]
         """
         tasks = [task for group in groups for task in group]
-        return cls(body, [[tasks]] * shared + [groups])
+        return cls(body, [[tasks]] * check_whole(shared, "shared", 0) + [groups])
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""

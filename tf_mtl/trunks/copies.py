@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from ..keras_internals import Functional, node_of, sublayers
+from ..keras_internals import Functional, layers_of, node_of
 from .arguments import is_integer
 from .body import Body
-from .freezing import freeze_inside, write_flags
+from .graph import nodes_before
 from .masked_layers import MaskedModel
 from .mlp import MLP
 from .trunk import Trunk
@@ -21,8 +23,9 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
     """Returns the features that a new copy of `body` makes of `inputs`.
 
     A layer or model that has weights already (pretrained, for instance) passes their values on to
-    each copy. One without weights yet, and every recipe, starts from values of its own. What is
-    frozen in a layer or model is frozen in its copies.
+    each copy, and what `adapt` has learnt; so does each part of one that has them only in parts.
+    What has no weights yet, and every recipe, starts from values of its own. What is frozen in a
+    layer or model is frozen in its copies.
 
     Args:
         body: List of units of dense layers, a body of this package, a Keras layer or model, or
@@ -34,7 +37,8 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
 
     Raises:
         TypeError: If `body` is none of these.
-        ValueError: If a layer or model cannot be copied, or the body returns more than one tensor.
+        ValueError: If a layer or model cannot be copied, or was not adapted before; or if the body
+            returns more than one tensor.
 
     >>> inputs = keras.Input((8,))
     >>> copy_of([16, 4], inputs, "a").shape, copy_of(keras.layers.Dense(4), inputs, "b").shape
@@ -47,8 +51,23 @@ def copy_of(body: Any, inputs: Any, name: str) -> Any:
     _check_callable(body)
     if _takes_name(body):
         return check_tensor(body(inputs, name=name), name)
-    within = keras.tree.map_structure(_same_input, inputs)
-    return MaskedModel(within, check_tensor(body(within), name), name=name)(inputs)
+    within = inputs_like(inputs)
+    features = check_tensor(body(within), name)
+    _check_sources(features, within, body)
+    return MaskedModel(within, features, name=name)(inputs)
+
+
+def inputs_like(inputs: Any) -> Any:
+    """Returns new inputs shaped as Keras tensors, those of a dictionary named by its keys."""
+    made = [
+        keras.Input(
+            batch_shape=tensor.shape,
+            dtype=tensor.dtype,
+            name=path[-1].replace("/", "_") if path and isinstance(path[-1], str) else tensor.name,
+        )
+        for path, tensor in keras.tree.flatten_with_path(inputs)
+    ]
+    return keras.tree.pack_sequence_as(inputs, made)
 
 
 def itself(body: Any, inputs: Any) -> Any:
@@ -143,22 +162,61 @@ def _copy_of_layer(layer: keras.layers.Layer, inputs: Any, name: str) -> Any:
         ) from error
     copy.name = name
     features = copy(inputs)
-    if layer.built and layer.weights:
-        copy.set_weights(layer.get_weights())
-    _freeze_alike(copy, layer)
+    for part, given in _parts(copy, layer):
+        _pass_state(part, given)
+        part.trainable = given.trainable
     return features
 
 
-def _freeze_alike(copy: keras.layers.Layer, layer: keras.layers.Layer) -> None:
-    """Freezes in a copy what is frozen in the layer: its configuration knows but the outermost."""
-    inside, given = sublayers(copy), sublayers(layer)
-    if [type(each) for each in inside] == [type(each) for each in given]:
-        flags = zip(inside, (each.trainable for each in given), strict=True)
-        write_flags(dict(flags))
-    else:  # the copy has made layers when it was built, and the given one was not built yet
-        write_flags({copy: layer.trainable})
-        freeze_inside(copy)
+def _parts(copy: keras.layers.Layer, layer: keras.layers.Layer) -> Iterator[tuple[Any, Any]]:
+    """Yields a copy with the layer, then the layers within it with those within the layer.
+
+    A layer that was not built yet lacks those that it makes then, which are the last ones, and
+    a `Sequential` lacks its input.
+    """
+    yield copy, layer
+    inside = (
+        [each for each in layers_of(owner) if not isinstance(each, keras.layers.InputLayer)]
+        for owner in (copy, layer)
+    )
+    for part, given in zip(*inside, strict=False):
+        yield from _parts(part, given)
 
 
-def _same_input(tensor: Any) -> Any:
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+def _pass_state(copy: keras.layers.Layer, layer: keras.layers.Layer) -> None:
+    """Gives a copy what a saved model keeps of a layer: weights, and what `adapt` has learnt."""
+    has_assets = hasattr(layer, "save_assets")
+    try:
+        if layer.built or has_assets:
+            _pass_variables(copy, layer, type(layer))
+        if has_assets:
+            with tempfile.TemporaryDirectory() as folder:
+                layer.save_assets(folder)
+                copy.load_assets(folder)
+        elif layer.built:  # as they are: in a file, LoRA is merged into the kernel
+            _pass_variables(copy, layer, keras.layers.Layer)
+    except (AttributeError, tf.errors.InvalidArgumentError) as error:  # so say Keras' tables
+        if not has_assets:
+            raise
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r} has no vocabulary that copies could have: "
+            f"{error} Call its adapt() before it is copied, or give it a vocabulary."
+        ) from error
+
+
+def _pass_variables(copy: keras.layers.Layer, layer: keras.layers.Layer, way: Any) -> None:
+    """Gives a copy the variables that a layer itself holds, as a class keeps them."""
+    store: dict[str, Any] = {}
+    way.save_own_variables(layer, store)
+    way.load_own_variables(copy, store)
+
+
+def _check_sources(features: Any, inputs: Any, body: Any) -> None:
+    given = {id(tensor) for tensor in keras.tree.flatten(inputs)}
+    for node in nodes_before([features]):
+        if node.is_input and id(node.outputs[0]) not in given:
+            raise ValueError(
+                f"{body!r} is called once for each copy, on its inputs, but also uses "
+                f"{node.outputs[0].name!r}, which is none of them. Pass it as one of the inputs; "
+                "or give the function an argument `name`, and its layers names that begin with it."
+            )

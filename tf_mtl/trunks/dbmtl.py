@@ -34,7 +34,7 @@ class DBMTL(Trunk):
         relation: Units of the dense layers behind the tower and the parents' features.
 
     Raises:
-        ValueError: If a name is unknown, or a task depends on itself in the end.
+        ValueError: If a name is unknown or in no list, or a task depends on itself in the end.
 
     Reference: Q. Wang et al., Deep Bayesian Multi-Target Learning for Recommender Systems, arXiv
     1902.09154, 2019. The relation networks here are dense layers, as in EasyRec's `DBMTL`.
@@ -52,6 +52,12 @@ class DBMTL(Trunk):
         tower: Sequence[int] = (64,),
         relation: Sequence[int] = (32,),
     ) -> None:
+        for task, of_task in parents.items():
+            if isinstance(of_task, str):
+                raise ValueError(
+                    "`parents` has a list of tasks for each task: "
+                    f"{{{task!r}: [{of_task!r}]}}. Received: parents={dict(parents)}."
+                )
         self.body = body
         self.parents = {task: list(of_task) for task, of_task in parents.items()}
         self.tower = widths(tower, "tower")

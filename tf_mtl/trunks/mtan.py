@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from .arguments import check_whole
 from .blocks import blocks_of
 from .flatten import averaged
 from .pointwise import pointwise
@@ -47,10 +48,8 @@ class MTAN(Trunk):
     """
 
     def __init__(self, body: Any, reduction: int = 1, normalization: bool = True) -> None:
-        if reduction < 1:
-            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction}.")
         self.body = body
-        self.reduction = reduction
+        self.reduction = check_whole(reduction, "reduction")
         self.normalization = normalization
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:

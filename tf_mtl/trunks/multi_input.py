@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import check_whole
 from .body import Body
 from .copies import copy_of
 from .flatten import averaged
@@ -57,14 +58,11 @@ class MultiInput(Body):
         upper: Any = None,
     ) -> None:
         check_known([fusion], FUSIONS, "fusion")
-        if not encoders or units < 1:
-            raise ValueError(
-                "MultiInput needs at least one encoder and `units` of at least 1. Received: "
-                f"encoders={encoders}, units={units}."
-            )
+        if not encoders:
+            raise ValueError("MultiInput needs at least one encoder {input: body}. Received: none.")
         self.encoders = dict(encoders)
         self.fusion = fusion
-        self.units = units
+        self.units = check_whole(units, "units")
         self.upper = upper
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from .copies import copy_of
+from .copies import copy_of, inputs_like
 from .masked_layers import MaskedModel
 
 
@@ -23,7 +23,5 @@ def reusable(body: Any, inputs: Any, name: str) -> keras.Model:
     >>> layers(features).shape, layers(features).shape
     ((None, 4), (None, 4))
     """
-    inside = keras.tree.map_structure(
-        lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype), inputs
-    )
+    inside = inputs_like(inputs)
     return MaskedModel(inside, copy_of(body, inside, name), name=name)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .arguments import check_whole
 from .blocks import blocks_of, columns_of
 from .cnn import CNN
 from .copies import are_units
@@ -58,13 +59,12 @@ class Sluice(Trunk):
         orthogonality: float = 0.0,
     ) -> None:
         check_share(own)
-        if subspaces < 1 or orthogonality < 0:
+        if orthogonality < 0:
             raise ValueError(
-                "Sluice needs `subspaces` of at least 1 and `orthogonality` of at least 0. "
-                f"Received: subspaces={subspaces}, orthogonality={orthogonality}."
+                f"`orthogonality` must be at least 0. Received: orthogonality={orthogonality}."
             )
         self.body = body
-        self.subspaces = subspaces
+        self.subspaces = check_whole(subspaces, "subspaces")
         self.own = own
         self.mix_layers = mix_layers
         self.orthogonality = orthogonality

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from .arguments import check_whole
 from .copies import copy_of
 from .tokens import Shape
 from .trunk import Trunk
@@ -41,14 +42,9 @@ class TaskAttention(Trunk):
     """
 
     def __init__(self, body: Any, num_heads: int = 4, width: int | None = None) -> None:
-        if num_heads < 1 or (width is not None and width < 1):
-            raise ValueError(
-                "TaskAttention needs `num_heads` and `width` of at least 1. Received: "
-                f"num_heads={num_heads}, width={width}."
-            )
         self.body = body
-        self.num_heads = num_heads
-        self.width = width
+        self.num_heads = check_whole(num_heads, "num_heads")
+        self.width = None if width is None else check_whole(width, "width")
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""

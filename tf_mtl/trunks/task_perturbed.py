@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import check_whole
 from .blocks import blocks_of
 from .masked_layers import KeepsMask
 from .reused import reusable
@@ -60,16 +61,15 @@ class TaskPerturbed(Trunk):
     ) -> None:
         check_known([] if perturbation is None else [perturbation], KINDS, "perturbation")
         check_known([at], ("end", "blocks"), "place of perturbations:")
-        if rank < 1 or noise < 0 or (perturbation is None and not noise):
+        if noise < 0 or (perturbation is None and not noise):
             raise ValueError(
-                "TaskPerturbed needs `rank` of at least 1, `noise` of at least 0, and a "
-                f"perturbation or noise. Received: perturbation={perturbation!r}, rank={rank}, "
-                f"noise={noise}."
+                "TaskPerturbed needs `noise` of at least 0, and a perturbation or noise. Received: "
+                f"perturbation={perturbation!r}, noise={noise}."
             )
         self.body = body
         self.perturbation = perturbation
         self.at = at
-        self.rank = rank
+        self.rank = check_whole(rank, "rank")
         self.noise = noise
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_dropout
+from .arguments import check_dropout, check_whole
 from .tokens import Shape, tokens_of
 from .trunk import Trunk
 
@@ -54,18 +54,17 @@ class TaskTransformer(Trunk):
         interact: bool = True,
         patch_size: int = 8,
     ) -> None:
-        if num_layers < 1 or num_heads < 1 or width < 1 or width % num_heads:
+        self.width = check_whole(width, "width")
+        self.num_layers = check_whole(num_layers, "num_layers")
+        self.num_heads = check_whole(num_heads, "num_heads")
+        if width % num_heads:
             raise ValueError(
-                "TaskTransformer needs at least one layer and one head, and a width that is a "
-                f"multiple of the number of heads. Received: width={width}, "
-                f"num_layers={num_layers}, num_heads={num_heads}."
+                "TaskTransformer needs a width that is a multiple of the number of heads. "
+                f"Received: width={width}, num_heads={num_heads}."
             )
-        self.width = width
-        self.num_layers = num_layers
-        self.num_heads = num_heads
         self.dropout = check_dropout(dropout)
         self.interact = interact
-        self.patch_size = patch_size
+        self.patch_size = check_whole(patch_size, "patch_size")
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""

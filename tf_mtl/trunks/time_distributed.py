@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from .arguments import check_whole
 from .body import Body
 from .copies import copy_of
 from .masked_layers import (
@@ -50,11 +51,9 @@ class TimeDistributed(Body):
     def __init__(self, body: Any, over_time: Any = "gru", units: int = 64) -> None:
         if isinstance(over_time, str):
             check_known([over_time], OVER_TIME, "way to join features over time:")
-        if units < 1:
-            raise ValueError(f"`units` must be at least 1. Received: units={units}.")
         self.body = body
         self.over_time = over_time
-        self.units = units
+        self.units = check_whole(units, "units")
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:
         """Returns features of a series of frames `[B, time, ...]`.

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import widths
+from .arguments import check_whole, widths
 from .trunk import Trunk
 
 
@@ -55,11 +55,9 @@ class UNet(Trunk):
     ) -> None:
         if isinstance(coarse, str):
             raise ValueError(f"`coarse` must be a list of tasks, such as [{coarse!r}].")
-        if convolutions < 1:
-            raise ValueError(f"`convolutions` must be at least 1. Received: {convolutions}.")
         self.filters = widths(filters, "filters", least=2)
         self.coarse = list(coarse)
-        self.convolutions = convolutions
+        self.convolutions = check_whole(convolutions, "convolutions")
         self.kernel_size = kernel_size
         self.activation = activation
         self.normalization = normalization
