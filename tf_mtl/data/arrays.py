@@ -38,12 +38,12 @@ def from_numpy(
     """Makes training, validation and test data of arrays.
 
     Missing labels are NaN in floats, -1 in classes, "" or None in text, and None or NA in objects
-    and pandas' columns; they stay missing.
+    and columns of pandas and polars, and what is masked; they stay missing.
     Text labels become classes in alphabetical order, and the `Target` keeps their names.
 
     Args:
         x: Inputs, `[rows, ...]` or `{name: [rows, ...]}`. No preprocessing is added.
-        y: Labels, `{task: [rows] or [rows, units]}`, or a `pandas.DataFrame`.
+        y: Labels, `{task: [rows] or [rows, units]}`, or a data frame.
         targets: `{task: kind or Target}` with the kinds "classification", "binary", "multilabel",
             "regression" and "auto". Kinds not given are told from the labels: floats are a
             regression; bools, and two different whole numbers or texts, are binary; more are a
@@ -177,7 +177,12 @@ def split_rows(
     strata = None if stratify is None else y[stratify]
     count = len(next(iter(y.values())))
     if groups is not None:
-        groups = np.asarray(groups)
+        given, groups = groups, np.asarray(groups)
+        if groups.ndim != 1:
+            raise ValueError(
+                "`groups` must be an array [rows], the group of each row. Received "
+                f"{f'the shape {groups.shape}' if groups.ndim else repr(given)}."
+            )
         if groups.dtype.kind == "O":
             groups = group_numbers(groups)
     parts = [part for part in PARTS if part not in apart]
