@@ -14,7 +14,7 @@ from .files import existing_file
 from .labels.encode import encode_labels
 from .labels.labels import Labels
 from .npz_file import opened_npz
-from .partition import group_numbers, split, split_two
+from .partition import split, split_two
 from .splits import Splits, build_splits
 from .tables.column_store import ColumnStore
 from .targets import Target
@@ -176,15 +176,6 @@ def split_rows(
         check_known([stratify], with_classes, "task with classes to stratify by")
     strata = None if stratify is None else y[stratify]
     count = len(next(iter(y.values())))
-    if groups is not None:
-        given, groups = groups, np.asarray(groups)
-        if groups.ndim != 1:
-            raise ValueError(
-                "`groups` must be an array [rows], the group of each row. Received "
-                f"{f'the shape {groups.shape}' if groups.ndim else repr(given)}."
-            )
-        if groups.dtype.kind == "O":
-            groups = group_numbers(groups)
     parts = [part for part in PARTS if part not in apart]
     if len(parts) == 1:
         return {"train": np.arange(count)}
