@@ -1,7 +1,9 @@
 import keras
 import numpy as np
 import pandas as pd
+import polars
 import pytest
+import scipy.sparse
 import tensorflow as tf
 
 from tf_mtl import data
@@ -76,6 +78,22 @@ NUMBERS = [0, 1, None, 1]
         (np.array([True, False] * 30, object), "auto", "binary", 0),
         (np.array([0.5, 2, None] * 20, object), "auto", "regression", 20),
         (np.array([[1, 0], [None, 1]] * 30, object), "auto", "multilabel", 30),
+        (polars.Series(NUMBERS * 15), "auto", "binary", 15),
+        (polars.Series(["a", "b", None] * 20), "auto", "binary", 20),
+        (np.ma.masked_array(CLASSES, CLASSES == 2), "auto", "binary", 20),
+        (np.ma.masked_array(CLASSES), "auto", "classification", 0),
+        (
+            np.ma.masked_array(X[:, 0] + 1e9 * (CLASSES == 2), CLASSES == 2),
+            "auto",
+            "regression",
+            20,
+        ),
+        (
+            np.ma.masked_array(np.array(["a", "b", "?"])[CLASSES], CLASSES == 2),
+            "auto",
+            "binary",
+            20,
+        ),
     ],
 )
 def test_labels_of_pandas_and_objects(values, kind, target, missing):
@@ -85,8 +103,9 @@ def test_labels_of_pandas_and_objects(values, kind, target, missing):
     assert (np.isnan(found) if target == "regression" else found == -1).sum() == missing
 
 
-def test_labels_in_a_data_frame():
-    y = pd.DataFrame({"animal": ["ant", "bee"] * 30, "value": X[:, 0]})
+@pytest.mark.parametrize("library", [pd, polars])
+def test_labels_in_a_data_frame(library):
+    y = library.DataFrame({"animal": ["ant", "bee"] * 30, "value": X[:, 0]})
     targets = data.from_numpy(X, y).targets
     assert {task: one.kind for task, one in targets.items()} == {
         "animal": "binary", "value": "regression",
@@ -133,6 +152,11 @@ def test_rows_of_a_group_stay_together():
     parts = data.from_numpy(x, {"value": X[:, 0]}, groups=groups)
     found = [{int(row[0]) for x, _ in part.as_numpy_iterator() for row in x} for part in parts]
     assert sum(map(len, found)) == len(set.union(*found)) == 20
+
+
+def test_groups_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match=r"`groups` must be an array .* Received 'person'"):
+        data.from_numpy(X, {"value": X[:, 0]}, groups="person")
 
 
 def test_rows_without_a_group_stay_together():
@@ -197,6 +221,8 @@ def with_value(array, row, value):
         ([X, X], {"a": CLASSES}, None, "x is a list.*dictionary"),
         (X, {"a": CLASSES[:-1]}, None, r"x has 60 rows, but y\['a'\] has 59"),
         ({"p": X, "q": X[:5]}, {"a": CLASSES}, None, r"x\['p'\] has 60 rows, but x\['q'\] has 5"),
+        (X, {"a": scipy.sparse.eye(60).tocsr()}, None, r"y\['a'\] is a csr_matrix"),
+        (np.ma.masked_values(X, X[7, 1]), {"a": CLASSES}, None, "x is masked in row 7. Fill it"),
         (with_value(X, 7, np.nan), {"a": CLASSES}, None, "x holds NaN in row 7"),
         ({"p": with_value(X, 9, np.inf)}, {"a": CLASSES}, None, r"x\['p'\] .*infinite.* row 9"),
         (X * 1e300, {"a": CLASSES}, None, "infinite"),

@@ -41,6 +41,14 @@ def test_groups_stay_together():
     assert [len(group) for group in found] == [40, 5, 5]
 
 
+@pytest.mark.parametrize("name", [lambda n: n % 20, lambda n: f"g{n % 20}" if n % 20 else None])
+def test_groups_in_a_list_of_which_one_may_have_no_name(name):
+    parts = data.split(200, groups=[name(n) for n in range(200)])
+    found = [set(part % 20) for part in parts]
+    assert [len(group) for group in found] == [16, 2, 2]
+    assert len(set.union(*found)) == 20
+
+
 def test_two_parts_for_data_with_their_own_test_rows():
     labels = np.repeat([0, 1], 90)
     train, valid = split_two(180, (0.8, 0.1, 0.1), 0, labels, None)

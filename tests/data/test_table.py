@@ -466,6 +466,21 @@ def test_bools_with_and_without_missing_ones(dtype, gaps):
     assert np.isnan(next(iter(numbers.train))[1]["y"]).any()
 
 
+@pytest.mark.parametrize(
+    ("labels", "dtype", "names"),
+    [
+        ([2**53, 2**53 + 1], "int64", ["9007199254740992", "9007199254740993"]),
+        ([2**53, 2**53 + 1, None], "Int64", ["9007199254740992", "9007199254740993"]),
+        ([2**64 - 2, 2**64 - 1], "uint64", ["18446744073709551614", "18446744073709551615"]),
+        ([b"no", b"yes"], object, ["no", "yes"]),
+    ],
+)
+def test_classes_keep_their_names(labels, dtype, names):
+    frame = pd.DataFrame({"x": np.arange(40.0), "y": pd.Series(labels * 20, dtype=dtype)[:40]})
+    targets = data.from_dataframe(frame, {"y": "binary"}).targets
+    assert targets["y"].class_names == tuple(names)
+
+
 GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] * 25})
 
 
@@ -505,6 +520,9 @@ GOOD = pd.DataFrame({"x": np.arange(50.0), "word": ["a", "b"] * 25, "y": [0, 1] 
         (GOOD, {"test": GOOD.drop(columns="word")}, r"lacks the columns \['word'\]"),
         (GOOD, {"test": GOOD.assign(y=[2] * 50)}, "test table.*from 0 to 1.*row 1"),
         ([1, 2], {}, "Expected a pandas.DataFrame"),
+        (GOOD.assign(y=pd.date_range("2020", periods=50)), {"targets": {"y": "auto"}},
+         "Column 'y' holds times .datetime64.*classification"),
+        (GOOD.assign(y=[{"a": 1}] * 50), {}, "Column 'y' holds dict {'a': 1}"),
     ],
 )  # fmt: skip
 def test_bad_tables_are_refused(frame, arguments, message):

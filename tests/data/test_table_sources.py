@@ -11,6 +11,7 @@ import pandas as pd
 import polars
 import pyarrow as pa
 import pytest
+import scipy.sparse
 from sklearn.datasets import load_digits, load_iris, load_linnerud
 from sklearn.utils import Bunch
 
@@ -359,6 +360,22 @@ def test_bunches():
     )
     one = data.from_bunch(load_linnerud(), {"Waist": "regression"}, fractions=(0.6, 0.2, 0.2))
     assert sorted(one.inputs) == ["Chins", "Jumps", "Situps"]
+
+
+def test_bunches_with_missing_classes_and_sparse_labels():
+    x, names = np.arange(120.0).reshape(60, 2), ["a", "b", "c"]
+    bunch = Bunch(data=x, target=np.resize([0, 1, 2, -1], 60), target_names=names)
+    assert data.from_bunch(bunch).targets["target"].class_names == tuple(names)
+    with pytest.warns(UserWarning, match="-1 in 20 rows, which is a missing label"):
+        two = data.from_bunch(Bunch(**{**bunch, "target": np.resize([0, 1, -1], 60)})).targets[
+            "target"
+        ]
+    assert (two.num_classes, two.class_names) == (2, None)  # nothing tells which names
+    flags = scipy.sparse.csr_matrix(np.eye(3, dtype=int)[np.arange(60) % 3])
+    splits = data.from_bunch(Bunch(data=x, target=flags, target_names=names))
+    assert {task: target.kind for task, target in splits.targets.items()} == dict.fromkeys(
+        names, "binary"
+    )
 
 
 def test_bunches_of_images_and_texts():

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.resource import get_dl_fname
 
-from tf_mtl import build_model, data, heads, trunks
+from tf_mtl import build_model, data, export, heads, trunks
 from tf_mtl.data.hubs.tfds_builder import _has_downloads
 
 # TensorFlow Datasets warns of its own dependencies.
@@ -100,6 +100,19 @@ def test_numbers_and_text_become_a_table(builder):
     }  # fmt: skip
     x, _ = next(iter(splits.train))
     assert {tuple(value.shape) for value in x.values()} == {(8, 1)}
+
+
+def test_columns_have_the_dtypes_of_the_inputs_that_are_served(builder, tmp_path):
+    splits = data.from_tfds(builder, {"shape": "shape"}, inputs=["size", "count", "colour"])
+    head = heads.Classification(3)
+    model = build_model(splits.features, trunks.MLP([4]), {"shape": head})
+    served = tf.saved_model.load(export.saved_model(model, tmp_path / "shapes"))
+    x, _ = next(iter(splits.test))
+    np.testing.assert_allclose(
+        served.signatures["serving_default"](**x)["shape"],
+        model.predict(x, verbose=0)["shape"],
+        atol=1e-6,
+    )
 
 
 def test_order_and_fingerprint(builder):

@@ -71,6 +71,15 @@ def test_a_class_outside_the_range_late_in_a_stream_names_the_task():
         compiled().fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(16), verbose=0)
 
 
+def test_a_span_that_ends_behind_the_tokens_names_the_task():
+    tasks = {"answer": heads.SpanExtraction(), "tag": heads.TokenTagging(3)}
+    model = build_model(keras.Input((None, 2)), lambda tokens: tokens, tasks)
+    model.compile("sgd")
+    rows = tf.data.Dataset.from_tensors((tf.ones((1, 4, 2)), {"answer": [[1, 6]]}))
+    with pytest.raises(ValueError, match="Task 'answer': 6 is not a class: expected 0 to 3"):
+        model.fit(rows, verbose=0)
+
+
 def test_shapes_lists_and_names_of_labels():
     x, y, weights = arrays(64)
     model = compiled()

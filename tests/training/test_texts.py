@@ -65,7 +65,11 @@ def test_columns_of_a_table_are_labels():
     )
     weights = []
     arrays = {"animal": animal, "size": size}
-    for labels in (arrays, table, dict(table.items()), polars.from_pandas(table)):
+    masked = {
+        "animal": np.ma.masked_array(np.where(animal < 0, 99, animal), animal < 0),
+        "size": np.ma.masked_array(np.where(np.isnan(size), 1e9, size), np.isnan(size)),
+    }
+    for labels in (arrays, table, dict(table.items()), polars.from_pandas(table), masked):
         trained = model()
         trained.fit(x, labels, validation_data=(x, labels), shuffle=False, verbose=0)
         logs = trained.evaluate(x, labels, verbose=0, return_dict=True)

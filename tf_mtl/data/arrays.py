@@ -14,7 +14,7 @@ from .files import existing_file
 from .labels.encode import encode_labels
 from .labels.labels import Labels
 from .npz_file import opened_npz
-from .partition import group_numbers, split, split_two
+from .partition import split, split_two
 from .splits import Splits, build_splits
 from .tables.column_store import ColumnStore
 from .targets import Target
@@ -38,12 +38,12 @@ def from_numpy(
     """Makes training, validation and test data of arrays.
 
     Missing labels are NaN in floats, -1 in classes, "" or None in text, and None or NA in objects
-    and pandas' columns; they stay missing.
+    and columns of pandas and polars, and what is masked; they stay missing.
     Text labels become classes in alphabetical order, and the `Target` keeps their names.
 
     Args:
         x: Inputs, `[rows, ...]` or `{name: [rows, ...]}`. No preprocessing is added.
-        y: Labels, `{task: [rows] or [rows, units]}`, or a `pandas.DataFrame`.
+        y: Labels, `{task: [rows] or [rows, units]}`, or a data frame.
         targets: `{task: kind or Target}` with the kinds "classification", "binary", "multilabel",
             "regression" and "auto". Kinds not given are told from the labels: floats are a
             regression; bools, and two different whole numbers or texts, are binary; more are a
@@ -176,10 +176,6 @@ def split_rows(
         check_known([stratify], with_classes, "task with classes to stratify by")
     strata = None if stratify is None else y[stratify]
     count = len(next(iter(y.values())))
-    if groups is not None:
-        groups = np.asarray(groups)
-        if groups.dtype.kind == "O":
-            groups = group_numbers(groups)
     parts = [part for part in PARTS if part not in apart]
     if len(parts) == 1:
         return {"train": np.arange(count)}

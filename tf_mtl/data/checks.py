@@ -37,10 +37,10 @@ def check_inputs(x: Any, where: str = "x") -> np.ndarray | dict[str, np.ndarray]
 def check_label_names(y: Any, where: str = "y") -> dict[str, np.ndarray]:
     """Returns `{task: array}`; raises `ValueError` unless y is a dictionary of arrays.
 
-    A `pandas.DataFrame` counts as a dictionary of its columns.
+    A data frame of pandas or polars counts as a dictionary of its columns.
     """
-    if hasattr(y, "columns") and hasattr(y, "items"):
-        y = {str(name): column for name, column in y.items()}
+    if hasattr(y, "columns") and hasattr(y, "to_numpy"):
+        y = {str(name): y[name] for name in y.columns}
     if not isinstance(y, Mapping):
         raise ValueError(
             f"{where} is a {type(y).__name__}. Pass a dictionary {{task: array}}, such as "
@@ -50,11 +50,6 @@ def check_label_names(y: Any, where: str = "y") -> dict[str, np.ndarray]:
         raise ValueError(f"{where} is an empty dictionary. Give at least one {{task: array}}.")
     arrays = {}
     for task, values in y.items():
-        if isinstance(values, Mapping) or np.ndim(values) == 0:
-            raise ValueError(
-                f"{where}[{task!r}] is a {type(values).__name__}. Pass an array of labels, "
-                "[rows] or [rows, units]."
-            )
         try:
             arrays[task] = _label_array(values)
         except ValueError:
@@ -62,14 +57,25 @@ def check_label_names(y: Any, where: str = "y") -> dict[str, np.ndarray]:
                 f"{where}[{task!r}] is ragged: its rows differ in length. Pass an array of labels, "
                 "[rows] or [rows, units]."
             ) from None
+        if arrays[task].ndim == 0:
+            raise ValueError(
+                f"{where}[{task!r}] is a {type(values).__name__}. Pass an array of labels, "
+                "[rows] or [rows, units]."
+            )
     return arrays
 
 
 def _label_array(values: Any) -> np.ndarray:
     own = not isinstance(getattr(values, "dtype", np.dtype("O")), np.dtype)
     if own and hasattr(values, "isna"):
-        # NumPy would make floats of pandas' whole numbers where some are missing.
+        # NumPy would make floats of whole numbers where some are missing.
         return values.to_numpy(dtype=object)
+    if own and hasattr(values, "null_count") and values.null_count():  # of polars
+        return np.array(values.to_list(), dtype=object)
+    if isinstance(values, np.ma.MaskedArray):
+        # What lies under a mask is no label.
+        nothing: Any = np.nan if values.dtype.kind == "f" else None
+        return np.where(values.mask, nothing, values.data) if values.mask.any() else values.data
     return np.asarray(values)
 
 
@@ -88,6 +94,11 @@ def check_rows(arrays: Mapping[str, np.ndarray]) -> int:
 
 
 def _input(values: Any, where: str) -> np.ndarray:
+    if np.ma.is_masked(values):
+        row = np.argwhere(np.ma.getmaskarray(values))[0][0]
+        raise ValueError(
+            f"{where} is masked in row {row}. Fill it, with x.filled(...): inputs have no mask."
+        )
     try:
         array = np.asarray(values)
     except ValueError:

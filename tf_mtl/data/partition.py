@@ -17,7 +17,7 @@ def split(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     stratify: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    groups: Any = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Splits row numbers into training, validation and test rows.
 
@@ -28,8 +28,8 @@ def split(
         stratify: `[rows]` classes whose shares are kept in every part. Classes with fewer than
             ten rows are treated as one class; where not even that can be spread over the parts,
             the split is random.
-        groups: `[rows]` names or numbers; rows of one group stay in one part. The fractions then
-            count groups, and `stratify` is not used.
+        groups: `[rows]` names or numbers; rows of one group stay in one part, and so do those
+            without one (None). The fractions then count groups, and `stratify` is not used.
 
     Returns:
         Three sorted int64 arrays of row numbers.
@@ -52,7 +52,7 @@ def split_two(
     fractions: Sequence[float],
     seed: int,
     stratify: np.ndarray | None,
-    groups: np.ndarray | None,
+    groups: Any,
     part: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits rows in two, for data that has its own test or validation rows.
@@ -75,17 +75,28 @@ def group_numbers(values: Any) -> np.ndarray:
     return np.append(numbers, -1)[codes]
 
 
+def _groups(values: Any) -> np.ndarray:
+    groups = np.asarray(values)
+    if groups.ndim != 1:
+        raise ValueError(
+            "`groups` must be an array [rows], the group of each row. Received "
+            f"{f'the shape {groups.shape}' if groups.ndim else repr(values)}."
+        )
+    return group_numbers(groups) if groups.dtype.kind == "O" else groups
+
+
 def _parts(
     rows: int,
     fractions: Sequence[float],
     seed: int,
     *,
     stratify: np.ndarray | None,
-    groups: np.ndarray | None,
+    groups: Any,
 ) -> list[np.ndarray]:
     """Returns sorted row numbers of each part; the last parts are split off first."""
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
+    groups = None if groups is None else _groups(groups)
     for name, values in (("stratify", stratify), ("groups", groups)):
         if values is not None and len(values) != rows:
             raise ValueError(f"`{name}` has {len(values)} values for {rows} rows. Give one a row.")

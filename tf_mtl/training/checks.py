@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..heads import ClassLabels, LabelRule
+from ..heads import ClassLabels, LabelRule, SpanLabels
 from .by_task import as_task_dictionary
 
 if TYPE_CHECKING:
@@ -187,15 +187,18 @@ def wrong_label(error: Exception, rules: Mapping[str, LabelRule]) -> ValueError 
     if not match:
         return None
     label, limit = match.groups()
-    tasks = [
-        repr(task)
-        for task, rule in rules.items()
-        if isinstance(rule, ClassLabels) and rule.num_classes == int(limit)
-    ]
+    tasks = [repr(task) for task, rule in rules.items() if _takes_classes(rule, int(limit))]
     return ValueError(
         f"Task {' or '.join(tasks)}: {label} is not a class: expected 0 to {int(limit) - 1}, or -1 "
         "where missing."
     )
+
+
+def _takes_classes(rule: LabelRule, count: int) -> bool:
+    """Whether labels may be classes from 0 to `count` - 1, or places among so many tokens."""
+    rule = rule.places if isinstance(rule, SpanLabels) else rule
+    # The number of tokens is that of each batch, and not known before.
+    return isinstance(rule, ClassLabels) and rule.num_classes in (None, count)
 
 
 def complete_weights(y: Any, sample_weight: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Labels in series and tables of pandas and polars, as arrays."""
+"""Labels in masked arrays, and in series and tables of pandas and polars, as arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 def as_arrays(labels: Any) -> Any:
     """Returns `{task: array}` for a table of labels, or labels of which some are series.
 
-    What is missing in a series becomes what labels of its kind have for it: NaN, or "" among texts.
+    What is missing in a series, or lies under a mask, becomes what labels of its kind have for it:
+    NaN, or "" among texts.
 
     Args:
         labels: A data frame with a column for each task, `{task: labels}`, or anything else, which
@@ -31,15 +32,26 @@ def as_arrays(labels: Any) -> Any:
 
 
 def _as_array(values: Any) -> Any:
-    if not hasattr(values, "to_numpy"):
+    if isinstance(values, np.ma.MaskedArray):
+        array = _unmasked(values)
+    elif hasattr(values, "to_numpy"):
+        array = values.to_numpy()
+    else:
         return values
-    array = values.to_numpy()
     if array.dtype.kind != "O":
         return array
-    present = np.array([_is_present(value) for value in array], bool)
+    present = np.vectorize(_is_present, otypes=[bool])(array)
     texts = any(isinstance(value, str | bytes) for value in array[present])
     filled = np.where(present, array, "" if texts else np.nan)
     return filled if texts else filled.astype("float64")
+
+
+def _unmasked(values: Any) -> np.ndarray:
+    """Returns NaN among numbers, and None among texts, for what lies under the mask."""
+    if not values.mask.any():
+        return values.data
+    nothing: Any = None if values.dtype.kind in "OSU" else np.nan
+    return np.where(values.mask, nothing, values.data)
 
 
 def _is_present(value: Any) -> bool:

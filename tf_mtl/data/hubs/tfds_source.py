@@ -102,6 +102,10 @@ def from_tfds(
             labels[part][task] = encoded
     ready = {part: rows[part].map(lambda x, y: (x, _encoded(y, found))) for part in _PARTS}
     network = _network(ready["train"], names, features)
+    # Columns have dtypes of their own, and numbers are float32 in the network, also when served.
+    ready = {
+        part: dataset.map(lambda x, y: (_cast(x, network[0]), y)) for part, dataset in ready.items()
+    }
     count = len(next(iter(labels["train"].values())))
     order = EpochOrder(seed)
     shuffled = order.shuffled(ready["train"], count, min(count, _SHUFFLED))
@@ -210,6 +214,10 @@ def _encoded(y: Mapping[str, tf.Tensor], targets: Mapping[str, Target]) -> dict[
         else:
             found[task] = tf.cast(label, tf.int32)
     return found
+
+
+def _cast(x: Any, inputs: Any) -> Any:
+    return keras.tree.map_structure(lambda one, tensor: tf.cast(one, tensor.dtype), x, inputs)
 
 
 def _network(

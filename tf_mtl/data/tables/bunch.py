@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import from_numpy
+from ..labels.labels import MISSING
 from ..splits import Splits
 from .table import FrameTable, splits_from_tables
 from .target_columns import encode_columns, target_columns
@@ -67,7 +68,7 @@ def from_bunch(bunch: Any, targets: Mapping[str, Any] | None = None, **options: 
 def _columns(bunch: Any) -> Any:
     import pandas as pd
 
-    data = bunch.data.toarray() if hasattr(bunch.data, "toarray") else bunch.data
+    data = _dense(bunch.data)
     if isinstance(data, pd.DataFrame):
         return data.reset_index(drop=True)
     names = getattr(bunch, "feature_names", None)
@@ -80,18 +81,24 @@ def _labels(bunch: Any) -> Any:
     """Returns the labels as a table, classes by their names."""
     import pandas as pd
 
-    target, names = bunch.target, _names(bunch)
+    target, names = _dense(bunch.target), _names(bunch)
     if isinstance(target, pd.DataFrame):
         return target.reset_index(drop=True)
     values = np.asarray(target)
     if values.ndim == 2:
         columns = names or [f"target_{number}" for number in range(values.shape[1])]
         return pd.DataFrame(values, columns=columns)
-    if values.dtype.kind in "iu" and 1 < len(names) == len(np.unique(values)):
-        values = np.array([str(name) for name in names], object)[values]
+    classes = np.unique(values[values != MISSING]) if values.dtype.kind in "iu" else ()
+    if len(names) > 1 and np.array_equal(classes, np.arange(len(names))):
+        # A missing label, -1, is the last place.
+        values = np.array([*map(str, names), ""], object)[values]
         names = []
     name = names[0] if len(names) == 1 else getattr(target, "name", None) or "target"
     return pd.DataFrame({str(name): values})
+
+
+def _dense(values: Any) -> Any:
+    return values.toarray() if hasattr(values, "toarray") else values
 
 
 def _names(bunch: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -199,7 +199,14 @@ def as_text(series: Any) -> np.ndarray:
             f"Column {series.name!r} holds lists, where text or numbers are expected. Choose the "
             "kind 'multilabel' or 'regression', or make a column of each of their places."
         )
-    codes, values = pd.factorize(series)
+    try:
+        codes, values = pd.factorize(series)
+    except TypeError:
+        odd = next(value for value in series if not isinstance(value, Hashable))
+        raise ValueError(
+            f"Column {series.name!r} holds {type(odd).__name__} {odd!r}, where text or numbers are "
+            "expected. Make columns of its parts, or leave it out."
+        ) from None
     texts = _as_texts(values)
     # A missing cell has the code -1, which is the last place.
     return np.array([*texts, ""], dtype=object)[codes]
@@ -209,7 +216,7 @@ def _as_texts(values: Iterable[Any]) -> list[str]:
     return [
         str(int(value))
         if isinstance(value, (float, np.floating)) and float(value).is_integer()
-        else str(value).strip()
+        else (value.decode() if isinstance(value, bytes) else str(value)).strip()
         for value in values
     ]
 
@@ -232,11 +239,20 @@ def as_labels(series: Any, kind: str = "auto") -> np.ndarray:
         series = series.astype(object).astype("boolean").astype("Int8")
     elif not content:  # pandas may not know what the cells would be
         series = pd.Series(np.nan, index=series.index)
+    if content == "dates" and kind in ("auto", "regression"):
+        raise ValueError(
+            f"Column {series.name!r} holds times ({series.dtype}), which are no labels. Make "
+            "numbers of them, such as days, or choose 'classification' if each of them is a class."
+        )
     if series.dtype.kind not in "iuf":
         return as_text(series)
+    if series.dtype.kind in "iu" and kind not in ("regression", "box"):
+        # As floats large ones, such as identifiers, would become equal.
+        beyond = series.dtype.kind == "u" and series.max() > np.iinfo("int64").max
+        return as_text(series) if beyond else series.to_numpy("int64", na_value=MISSING)
     values = series.to_numpy(dtype="float64", na_value=np.nan)
     missing = np.isnan(values)
-    whole = bool((np.isfinite(values) & (values == np.rint(values)))[~missing].all())
+    whole = bool(((values == np.rint(values)) & (np.abs(values) < 2**63))[~missing].all())
     if kind in ("regression", "box") or not whole or (series.dtype.kind == "f" and kind == "auto"
                                              and not missing.any()):  # fmt: skip
         return values
