@@ -5,6 +5,7 @@ import wave
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
 from tf_mtl import data
 from tf_mtl.data.media.wav_file import write_wav
@@ -124,6 +125,31 @@ def test_headers_in_use(folder, header):
     np.testing.assert_allclose(x, np.full((1, 200), 1 / 32768))
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("form", ["u1", "i2", "i3", "i4", "f4", "f8"])
+def test_samples_of_every_form(tmp_path, form, channels):
+    sounds = np.random.default_rng(0).uniform(-1, 1, (10, 50, channels))
+    for n, sound in enumerate(sounds):
+        path = tmp_path / f"{n % 2}_{'ab'[n % 2]}_{n}.wav"
+        if form == "i3":  # which SciPy does not write
+            with wave.open(str(path), "wb") as file:
+                file.setparams((channels, 3, RATE, 50, "NONE", ""))
+                wide = np.round(sound * (2**23 - 1)).astype("<i4").reshape(-1, 1).view("u1")
+                file.writeframes(wide[:, :3].tobytes())
+        elif form[0] == "f":
+            wavfile.write(path, RATE, sound.astype(form))
+        else:
+            full = 2 ** (8 * int(form[1]) - 1)
+            whole = np.round(sound * (full - 1)) + (128 if form == "u1" else 0)
+            wavfile.write(path, RATE, whole.astype(form))
+    splits = data.from_audio_folder(
+        tmp_path, PATTERN, seconds=40 / RATE, test_files=r"_[3-6]\.wav", stratify=None
+    )
+    x, _ = rows(splits.test)
+    expected = sounds[[4, 6, 3, 5], :40].mean(-1)  # in the order of the names
+    np.testing.assert_allclose(x, expected, atol=2.0 ** -min(20, 8 * int(form[1]) - 2))
+
+
 def spoil(folder, content=None, rate=RATE, samples=5):
     path = folder / "second" / "1_eve_99.wav"
     if content is None:
@@ -142,9 +168,10 @@ def spoil(folder, content=None, rate=RATE, samples=5):
         ({"samples": 0}, "1_eve_99.wav holds no sound"),
         ({"content": wav()[:-1]}, "1_eve_99.wav is cut off: it holds 399 of 400 bytes of sound"),
         ({"content": wav()[:30]}, "1_eve_99.wav .*its header is cut off or damaged"),
-        ({"content": wav(code=3)}, "1_eve_99.wav holds no PCM but the format 3"),
-        ({"content": wav(code=0xFFFE)}, "1_eve_99.wav holds no PCM but the format 0"),
-        ({"content": wav(bits=8)}, "1_eve_99.wav has samples of 8 bit"),
+        ({"content": wav(code=3)}, "1_eve_99.wav has samples of 16 bit in the format 3"),
+        ({"content": wav(code=7, bits=8)}, "1_eve_99.wav has samples of 8 bit in the format 7"),
+        ({"content": wav(code=0xFFFE)}, "1_eve_99.wav has samples of 16 bit in the format 0"),
+        ({"content": wav(bits=12)}, "1_eve_99.wav has samples of 12 bit in the format 1"),
     ],
 )
 def test_a_bad_file_is_named(folder, options, message):

@@ -375,12 +375,12 @@ def test_a_free_text_is_read_word_by_word():
     assert model.predict(splits.test, verbose=0)["label"].shape == (4, 3)
 
 
-def wav(number, rate=8000, width=2):
+def wav(number, rate=8000):
     """The n-th sound has 100 + n samples of two channels, n and -n / 3."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(2)
-        sound.setsampwidth(width)
+        sound.setsampwidth(2)
         sound.setframerate(rate)
         samples = np.tile([300 * number, -100 * number], 100 + number).astype("<i2")
         sound.writeframes(samples.tobytes())
@@ -418,7 +418,7 @@ def test_sounds_are_waveforms(tmp_path, decode):
     ("cell", "options", "message"),
     [
         (b"ID3 mp3", {}, r"Row 4 of column 'audio' of the split 'train' cannot be read as WAV"),
-        (wav(3, width=1), {}, r"Row 4 .*has samples of 8 bit"),
+        (wav(3)[:20] + b"\7" + wav(3)[21:], {}, r"Row 4 .*has samples of 16 bit in the format 7"),
         (wav(3, rate=16000), {}, r"Row 4 .*has 16000 samples a second where 8000 are expected"),
         (wav(3), {"sampling_rate": 16000}, r"Row 1 .*has 8000 .* where 16000 are expected"),
     ],

@@ -97,14 +97,14 @@ class EncodedCells:
         return known or Images((*size, channels)), places
 
     def sounds(self, reading: Reading, known: Waveforms | None) -> tuple[Waveforms, np.ndarray]:
-        """Returns what the waveforms are, and the place of each `[rows, 5]`.
+        """Returns what the waveforms are, and the place of each `[rows, 6]`.
 
         Args:
             reading: How to read them.
             known: What those of the training rows are.
 
         Raises:
-            ValueError: If a cell is empty, or no WAV of 16 bit and of the same sampling rate as the
+            ValueError: If a cell is empty, or no WAV of numbers with the same sampling rate as the
                 others, naming the row.
         """
         places, sounds = [], []
@@ -120,7 +120,7 @@ class EncodedCells:
                     "Resample it: sounds are taken as they are."
                 )
             sounds.append(sound)
-            places.append((*place, *sound[:3]))
+            places.append((*place, *sound[:4]))
         found = known or Waveforms((samples_of(sounds, reading.seconds),), sounds[0].rate)
         return found, np.array(places)
 

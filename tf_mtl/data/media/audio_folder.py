@@ -46,8 +46,8 @@ def from_audio_folder(
     ones are cut off.
 
     Args:
-        folder: Folder of files `*.wav`, 16 bit PCM, all of one sampling rate. Hidden files and
-            folders in it are left out.
+        folder: Folder of files `*.wav` with PCM of 8, 16, 24 or 32 bit, or floats, all of one
+            sampling rate. Hidden files and folders in it are left out.
         labels: Where the labels are. A regular expression with a named group for each task, which
             is searched in the file's path below the folder ("7_jackson_0.wav", "dogs/1.wav"); a
             function from that path to `{task: label}`; or the path of a table, ending in ".csv" or
@@ -65,8 +65,8 @@ def from_audio_folder(
 
     Raises:
         NotADirectoryError: If there is no such folder.
-        ValueError: If there are no files; a file is not PCM of 16 bit, is cut off, has another
-            sampling rate than the first, no sound or no labels; or as `from_numpy`.
+        ValueError: If there are no files; a file is compressed or cut off, has another sampling
+            rate than the first, no sound or no labels; or as `from_numpy`.
 
     >>> import tempfile
     >>> from tf_mtl.data.media.wav_file import write_wav
@@ -103,7 +103,7 @@ def from_audio_folder(
             f"`test_files` must match some of the files. {test_files!r} matches {apart.sum()} of "
             f"{len(names)}, the first of which is {names[0]!r}."
         )
-    places = np.array([sound[:3] for sound in sounds])
+    places = np.array([sound[:4] for sound in sounds])
 
     def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         x = {_WAVEFORM: np.array(names)[chosen], _PLACE: places[chosen]}

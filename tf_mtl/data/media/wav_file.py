@@ -1,4 +1,4 @@
-"""WAV files of 16 bit PCM: where the samples lie, reading and writing them."""
+"""WAV files: where the samples lie and what form they have, reading and writing them."""
 
 from __future__ import annotations
 
@@ -6,31 +6,79 @@ import math
 import os
 import struct
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+_WHOLE, _FLOAT = 1, 3
 _EXTENSIBLE = 0xFFFE  # the format stands further behind
 _UNKNOWN = 0xFFFFFFFF  # written by a program that did not know the length
 
 
+class SampleForm(NamedTuple):
+    """How a sample is written, little-endian.
+
+    Attributes:
+        code: What WAV files call it: 1 for whole numbers, 3 for floats.
+        bits: Bits of a sample.
+        read: Called with bytes in the graph; returns the samples, float32.
+    """
+
+    code: int
+    bits: int
+    read: Callable[[tf.Tensor], tf.Tensor]
+
+
 class SoundPlace(NamedTuple):
-    """Where the samples lie in a file: 16 bit each, of all channels in turn.
+    """Where the samples lie in a file, those of all channels in turn.
 
     Attributes:
         start: Bytes in front of them.
         bytes: Bytes they take, whole samples only.
         channels: Samples at a time.
+        form: Number of their form in `FORMS`.
         rate: Samples in a second.
     """
 
     start: int
     bytes: int
     channels: int
+    form: int
     rate: int
+
+    @property
+    def samples(self) -> int:
+        """Number of samples of each channel."""
+        return self.bytes // (FORMS[self.form].bits // 8 * self.channels)
+
+
+def _numbers(dtype: Any, full: float) -> Callable[[tf.Tensor], tf.Tensor]:
+    return lambda sound: tf.cast(tf.io.decode_raw(sound, dtype), tf.float32) / full
+
+
+def _bytes(sound: tf.Tensor) -> tf.Tensor:
+    """Whole numbers of 8 bit have no sign in WAV files; 128 is silence."""
+    return (_numbers(tf.uint8, 1.0)(sound) - 128) / 128
+
+
+def _three_bytes(sound: tf.Tensor) -> tf.Tensor:
+    low, middle, high = tf.unstack(tf.reshape(tf.io.decode_raw(sound, tf.uint8), (-1, 3)), axis=1)
+    upper = 256 * tf.cast(tf.bitcast(high, tf.int8), tf.int32) + tf.cast(middle, tf.int32)
+    return tf.cast(256 * upper + tf.cast(low, tf.int32), tf.float32) / 2**23
+
+
+FORMS = (
+    SampleForm(_WHOLE, 8, _bytes),
+    SampleForm(_WHOLE, 16, _numbers(tf.int16, 2.0**15)),
+    SampleForm(_WHOLE, 24, _three_bytes),
+    SampleForm(_WHOLE, 32, _numbers(tf.int32, 2.0**31)),
+    SampleForm(_FLOAT, 32, _numbers(tf.float32, 1.0)),
+    SampleForm(_FLOAT, 64, _numbers(tf.float64, 1.0)),
+)
 
 
 def sound_place(file: BinaryIO, what: str) -> SoundPlace:
@@ -44,7 +92,8 @@ def sound_place(file: BinaryIO, what: str) -> SoundPlace:
         what: Its name, for errors.
 
     Raises:
-        ValueError: If the file is not PCM of 16 bit, is damaged or cut off, or holds no sound.
+        ValueError: If the samples have none of the `FORMS`, or the file is damaged or cut off, or
+            holds no sound.
     """
     form, start, declared, there = b"", 0, 0, -1
     head = file.read(12)
@@ -63,25 +112,28 @@ def sound_place(file: BinaryIO, what: str) -> SoundPlace:
         code = int.from_bytes(form[24:26], "little")
     if declared == _UNKNOWN:
         declared = there
+    places = {(each.code, each.bits): place for place, each in enumerate(FORMS)}
+    width = bits // 8 * channels
     problem = None
     if not is_wave:
         problem = (
             "cannot be read as WAV: it does not begin as one. Convert other formats, such as MP3 "
-            "and FLAC, to WAV with PCM of 16 bit"
+            "and FLAC, to WAV"
         )
     elif there < 0 or not channels or not rate:
         problem = "cannot be read as WAV: its header is cut off or damaged. Remove or replace it"
-    elif code != 1:
-        problem = f"holds no PCM but the format {code}. Convert it to PCM of 16 bit"
-    elif bits != 16:
-        problem = f"has samples of {bits} bit. Convert it to PCM of 16 bit"
+    elif (code, bits) not in places:
+        problem = (
+            f"has samples of {bits} bit in the format {code}. Convert them to whole numbers (PCM, "
+            "format 1) of 8, 16, 24 or 32 bit, or floats (format 3) of 32 or 64 bit"
+        )
     elif declared > there:
         problem = f"is cut off: it holds {there} of {declared} bytes of sound. Copy it again"
-    elif declared < 2 * channels:
+    elif declared < width:
         problem = "holds no sound. Remove it"
     if problem:
         raise ValueError(f"{what} {problem}.")
-    return SoundPlace(start, declared - declared % (2 * channels), channels, rate)
+    return SoundPlace(start, declared - declared % width, channels, places[code, bits], rate)
 
 
 def samples_of(sounds: Sequence[SoundPlace], seconds: float | None) -> int:
@@ -94,11 +146,11 @@ def samples_of(sounds: Sequence[SoundPlace], seconds: float | None) -> int:
     Raises:
         ValueError: If it holds no sample.
 
-    >>> samples_of([SoundPlace(44, 1600, 1, 8000), SoundPlace(44, 1600, 2, 8000)], None)
+    >>> samples_of([SoundPlace(44, 1600, 1, 1, 8000), SoundPlace(44, 1600, 2, 1, 8000)], None)
     800
     """
     if seconds is None:
-        return max(sound.bytes // (2 * sound.channels) for sound in sounds)
+        return max(sound.samples for sound in sounds)
     rate = sounds[0].rate
     if not 1 <= seconds * rate < math.inf:
         raise ValueError(
@@ -109,17 +161,21 @@ def samples_of(sounds: Sequence[SoundPlace], seconds: float | None) -> int:
 
 
 def waveform(content: tf.Tensor, place: tf.Tensor, samples: int) -> tf.Tensor:
-    """Returns a waveform in the graph: float32 `[samples]` from -1 to 1, the mean of the channels.
+    """Returns a waveform in the graph: float32 `[samples]`, the mean of the channels.
+
+    Whole numbers are from -1 to 1 then; floats stay as they are.
 
     Args:
         content: The bytes of a file, a scalar string.
-        place: `[3]`: the first three fields of the file's `SoundPlace`.
+        place: `[4]`: the first four fields of the file's `SoundPlace`.
         samples: Length; a shorter waveform is followed by silence, a longer one is cut off.
     """
-    start, count, channels = tf.unstack(place)
-    sound = tf.strings.substr(content, start, tf.minimum(count, 2 * channels * samples))
-    values = tf.reshape(tf.io.decode_raw(sound, tf.int16), (-1, channels))
-    found = tf.reduce_mean(tf.cast(values, tf.float32), axis=-1) / 32768
+    start, count, channels, form = tf.unstack(place)
+    width = tf.gather(tf.constant([each.bits // 8 for each in FORMS], place.dtype), form)
+    sound = tf.strings.substr(content, start, tf.minimum(count, width * channels * samples))
+    ways = [partial(each.read, sound) for each in FORMS]
+    values = tf.reshape(tf.switch_case(tf.cast(form, tf.int32), ways), (-1, channels))
+    found = tf.reduce_mean(values, axis=-1)
     return tf.pad(found, [[0, samples - tf.size(found)]])
 
 
