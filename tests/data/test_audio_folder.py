@@ -6,6 +6,7 @@ import wave
 import numpy as np
 import pytest
 from scipy.io import wavfile
+from scipy.signal import resample_poly
 
 from tf_mtl import data
 from tf_mtl.data.media.wav_file import write_wav
@@ -150,6 +151,27 @@ def test_samples_of_every_form(tmp_path, form, channels):
     np.testing.assert_allclose(x, expected, atol=2.0 ** -min(20, 8 * int(form[1]) - 2))
 
 
+@pytest.mark.parametrize("seconds", [None, 0.02])
+def test_files_of_another_rate_are_resampled(tmp_path, seconds):
+    sounds, rates = [], [8000, 16000, 11025, 44100]
+    for n in range(12):
+        rate = rates[n % 4]
+        sounds.append(0.5 * np.sin(np.arange(rate // 10) * 2 * np.pi * 300 / rate))
+        wavfile.write(tmp_path / f"0_a_{n:02}.wav", rate, sounds[-1].astype("f4"))
+    splits = data.from_audio_folder(
+        tmp_path, lambda name: {"n": float(name[4:6])}, seconds=seconds, sampling_rate=8000
+    )
+    samples = 800 if seconds is None else 160
+    for part in splits:
+        x, y = rows(part)
+        for wave_form, n in zip(x, y["n"].astype(int), strict=True):
+            whole = resample_poly(sounds[n], 8000, rates[n % 4])
+            np.testing.assert_allclose(wave_form, whole[:samples], atol=1e-6)
+            middle = slice(50, 150)  # away from the silence around the sound
+            expected = 0.5 * np.sin(np.arange(samples) * 2 * np.pi * 300 / 8000)
+            np.testing.assert_allclose(wave_form[middle], expected[middle], atol=0.01)
+
+
 def spoil(folder, content=None, rate=RATE, samples=5):
     path = folder / "second" / "1_eve_99.wav"
     if content is None:
@@ -164,7 +186,10 @@ def spoil(folder, content=None, rate=RATE, samples=5):
     [
         ({"content": b"mp3"}, "1_eve_99.wav cannot be read as WAV"),
         ({"content": b""}, "1_eve_99.wav cannot be read as WAV"),
-        ({"rate": 16000}, "1_eve_99.wav has 16000 samples a second, .* has 8000"),
+        (
+            {"rate": 16000},
+            "1_eve_99.wav has 16000 samples a second, .* has 8000.*sampling_rate=8000",
+        ),
         ({"samples": 0}, "1_eve_99.wav holds no sound"),
         ({"content": wav()[:-1]}, "1_eve_99.wav is cut off: it holds 399 of 400 bytes of sound"),
         ({"content": wav()[:30]}, "1_eve_99.wav .*its header is cut off or damaged"),
@@ -192,6 +217,8 @@ def different_tasks(name):
         (PATTERN, {"seconds": 0}, "greater than 0"),
         (PATTERN, {"seconds": float("nan")}, "greater than 0.*seconds=nan"),
         (PATTERN, {"seconds": float("inf")}, "greater than 0.*seconds=inf"),
+        (PATTERN, {"sampling_rate": 0}, "whole number .*sampling_rate=0"),
+        (PATTERN, {"sampling_rate": 8e3}, "whole number .*sampling_rate=8000.0"),
         (PATTERN, {"test_files": "nothing"}, "matches 0 of 20"),
     ],
 )

@@ -97,32 +97,35 @@ class EncodedCells:
         return known or Images((*size, channels)), places
 
     def sounds(self, reading: Reading, known: Waveforms | None) -> tuple[Waveforms, np.ndarray]:
-        """Returns what the waveforms are, and the place of each `[rows, 6]`.
+        """Returns what the waveforms are, and the place of each `[rows, 7]`.
 
         Args:
             reading: How to read them.
             known: What those of the training rows are.
 
         Raises:
-            ValueError: If a cell is empty, or no WAV of numbers with the same sampling rate as the
-                others, naming the row.
+            ValueError: If a cell is empty or no WAV, or has another sampling rate than the others
+                where the column has none, naming the row.
         """
         places, sounds = [], []
-        wanted = known.rate if known else getattr(self._feature, "sampling_rate", None)
+        of_column = getattr(self._feature, "sampling_rate", None)
+        wanted = known.rate if known else of_column
         for place, cell in self._places():
             where = f"Row {place[0] + 1} of {self.what}"
             with _opened(cell) as file:
                 sound = sound_place(file, where)
             wanted = wanted or sound.rate
-            if sound.rate != wanted:
+            if sound.rate != wanted and of_column is None:
                 raise ValueError(
-                    f"{where} has {sound.rate} samples a second where {wanted} are expected. "
-                    "Resample it: sounds are taken as they are."
+                    f"{where} has {sound.rate} samples a second where {wanted} are expected. Say "
+                    "what all shall have: dataset.cast_column(…, Audio(sampling_rate=…))."
                 )
             sounds.append(sound)
-            places.append((*place, *sound[:4]))
-        found = known or Waveforms((samples_of(sounds, reading.seconds),), sounds[0].rate)
-        return found, np.array(places)
+            places.append((*place, *sound))
+        if known is None:
+            rate = of_column or sounds[0].rate
+            known = Waveforms((samples_of(sounds, reading.seconds, rate),), rate)
+        return known, np.array(places)
 
     def _places(self) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
         """Yields the row and a digest of what it holds, for the fingerprint, and the cell."""

@@ -39,8 +39,9 @@ def from_huggingface(
 
     * images, uint8 `[B, height, width, channels]`, scaled to 0…1 inside the model; they are decoded
       and resized while the model trains;
-    * sounds, float32 `[B, samples]` from -1 to 1, of WAV files with PCM or floats; shorter ones are
-      followed by silence, and longer ones are cut off;
+    * sounds, float32 `[B, samples]` from -1 to 1, of WAV files with PCM or floats, resampled where
+      the column has a `sampling_rate`; shorter ones are followed by silence, longer ones are cut
+      off;
     * lists of numbers, all of one length, and arrays: `[B, n]`, `[B, …]`;
     * lists of words, joined to texts `[B, 1]` as a `TextEncoder` takes them, and texts that the
       `encoding` names in `texts`;

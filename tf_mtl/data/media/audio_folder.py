@@ -36,6 +36,7 @@ def from_audio_folder(
     targets: Mapping[str, Any] | None = None,
     *,
     seconds: float | None = None,
+    sampling_rate: int | None = None,
     test_files: str | None = None,
     **options: Any,
 ) -> Splits:
@@ -46,8 +47,8 @@ def from_audio_folder(
     ones are cut off.
 
     Args:
-        folder: Folder of files `*.wav` with PCM of 8, 16, 24 or 32 bit, or floats, all of one
-            sampling rate. Hidden files and folders in it are left out.
+        folder: Folder of files `*.wav` with PCM of 8, 16, 24 or 32 bit, or floats. Hidden files
+            and folders in it are left out.
         labels: Where the labels are. A regular expression with a named group for each task, which
             is searched in the file's path below the folder ("7_jackson_0.wav", "dogs/1.wav"); a
             function from that path to `{task: label}`; or the path of a table, ending in ".csv" or
@@ -55,6 +56,8 @@ def from_audio_folder(
         targets: As for `from_numpy`: `{task: kind or Target}`. With a table as for
             `from_dataframe`; None takes all of its columns.
         seconds: Length of a waveform; None for that of the longest file.
+        sampling_rate: Samples in a second of the waveforms; files of another rate are resampled,
+            in each epoch anew. None for that of the files, which must then be the same.
         test_files: Regular expression of the files kept apart for the test split, searched in
             their paths; None to split them off at random.
         **options: Further arguments of `from_numpy`: `batch_size`, `seed`, `fractions`, and
@@ -66,7 +69,7 @@ def from_audio_folder(
     Raises:
         NotADirectoryError: If there is no such folder.
         ValueError: If there are no files; a file is compressed or cut off, has another sampling
-            rate than the first, no sound or no labels; or as `from_numpy`.
+            rate than the first where none is given, no sound or no labels; or as `from_numpy`.
 
     >>> import tempfile
     >>> from tf_mtl.data.media.wav_file import write_wav
@@ -87,8 +90,9 @@ def from_audio_folder(
     if not folder.is_dir():
         raise NotADirectoryError(f"There is no folder {folder}.")
     names = files_below(folder, [".wav"])
-    sounds = _sounds(folder, names)
-    samples = samples_of(sounds, seconds)
+    sounds = _sounds(folder, names, sampling_rate)
+    rate = sampling_rate or sounds[0].rate
+    samples = samples_of(sounds, seconds, rate)
     kinds: dict[str, Any] = dict(targets or {})
     if is_table(labels):
         frame = rows_of_files(read_file_table(str(labels)), names, str(labels))
@@ -103,7 +107,7 @@ def from_audio_folder(
             f"`test_files` must match some of the files. {test_files!r} matches {apart.sum()} of "
             f"{len(names)}, the first of which is {names[0]!r}."
         )
-    places = np.array([sound[:4] for sound in sounds])
+    places = np.array(sounds)
 
     def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         x = {_WAVEFORM: np.array(names)[chosen], _PLACE: places[chosen]}
@@ -113,32 +117,38 @@ def from_audio_folder(
     inputs = keras.Input((samples,), name=_WAVEFORM)
     return replace(
         splits,
-        **{part: _read(getattr(splits, part), folder, samples) for part in PARTS},
+        **{part: _read(getattr(splits, part), folder, samples, rate) for part in PARTS},
         inputs=inputs,
         features=inputs,
     )
 
 
-def _sounds(folder: Path, names: list[str]) -> list[SoundPlace]:
+def _sounds(folder: Path, names: list[str], sampling_rate: int | None) -> list[SoundPlace]:
     """Reads the headers of the files; an error names the first that differs from the others."""
+    if sampling_rate is not None and (not isinstance(sampling_rate, int) or sampling_rate < 1):
+        raise ValueError(
+            "`sampling_rate` must be a whole number of samples a second, such as 16000. "
+            f"Received: sampling_rate={sampling_rate!r}."
+        )
     found = []
     for name in names:
         with (folder / name).open("rb") as file:
             found.append(sound_place(file, str(folder / name)))
         rate, first = found[-1].rate, found[0].rate
-        if rate != first:
+        if rate != first and sampling_rate is None:
             raise ValueError(
-                f"{folder / name} has {rate} samples a second, {names[0]} has {first}. Resample it."
+                f"{folder / name} has {rate} samples a second, {names[0]} has {first}. Say what "
+                f"all shall have, such as sampling_rate={min(rate, first)}."
             )
     return found
 
 
-def _read(data: tf.data.Dataset, folder: Path, samples: int) -> tf.data.Dataset:
+def _read(data: tf.data.Dataset, folder: Path, samples: int, rate: int) -> tf.data.Dataset:
     """Replaces paths by waveforms, several batches at once."""
 
     def one(row: dict[str, tf.Tensor]) -> tf.Tensor:
         path = tf.strings.join([str(folder) + os.sep, row[_WAVEFORM]])
-        return waveform(tf.io.read_file(path), row[_PLACE], samples)
+        return waveform(tf.io.read_file(path), row[_PLACE], samples, rate)
 
     def batch(rows: dict[str, tf.Tensor], labels: Any) -> Any:
         signature = tf.TensorSpec((samples,), tf.float32)

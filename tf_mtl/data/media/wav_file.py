@@ -136,22 +136,22 @@ def sound_place(file: BinaryIO, what: str) -> SoundPlace:
     return SoundPlace(start, declared - declared % width, channels, places[code, bits], rate)
 
 
-def samples_of(sounds: Sequence[SoundPlace], seconds: float | None) -> int:
+def samples_of(sounds: Sequence[SoundPlace], seconds: float | None, rate: int) -> int:
     """Returns the length that all waveforms get.
 
     Args:
-        sounds: Those of one sampling rate.
+        sounds: The sounds.
         seconds: The length; None for that of the longest.
+        rate: Samples in a second of the waveforms.
 
     Raises:
         ValueError: If it holds no sample.
 
-    >>> samples_of([SoundPlace(44, 1600, 1, 1, 8000), SoundPlace(44, 1600, 2, 1, 8000)], None)
+    >>> samples_of([SoundPlace(44, 1600, 1, 1, 8000), SoundPlace(44, 1600, 2, 1, 8000)], None, 8000)
     800
     """
     if seconds is None:
-        return max(sound.samples for sound in sounds)
-    rate = sounds[0].rate
+        return max(-(-sound.samples * rate // sound.rate) for sound in sounds)
     if not 1 <= seconds * rate < math.inf:
         raise ValueError(
             f"`seconds` must be greater than 0 and hold a sample, at {rate} samples a second. "
@@ -160,23 +160,38 @@ def samples_of(sounds: Sequence[SoundPlace], seconds: float | None) -> int:
     return round(seconds * rate)
 
 
-def waveform(content: tf.Tensor, place: tf.Tensor, samples: int) -> tf.Tensor:
+def waveform(content: tf.Tensor, place: tf.Tensor, samples: int, rate: int) -> tf.Tensor:
     """Returns a waveform in the graph: float32 `[samples]`, the mean of the channels.
 
-    Whole numbers are from -1 to 1 then; floats stay as they are.
+    Whole numbers are from -1 to 1 then; floats stay as they are. What has another sampling rate is
+    resampled by SciPy, in Python.
 
     Args:
         content: The bytes of a file, a scalar string.
-        place: `[4]`: the first four fields of the file's `SoundPlace`.
+        place: `[5]`: the file's `SoundPlace`.
         samples: Length; a shorter waveform is followed by silence, a longer one is cut off.
+        rate: Samples in a second of the waveform.
     """
-    start, count, channels, form = tf.unstack(place)
+    start, count, channels, form, own_rate = tf.unstack(place)
+    # As long as the filter of `resample_poly` reaches, which is 10 samples of the lower rate.
+    needed = (samples + 10) * own_rate // rate + 10
     width = tf.gather(tf.constant([each.bits // 8 for each in FORMS], place.dtype), form)
-    sound = tf.strings.substr(content, start, tf.minimum(count, width * channels * samples))
+    sound = tf.strings.substr(content, start, tf.minimum(count, width * channels * needed))
     ways = [partial(each.read, sound) for each in FORMS]
     values = tf.reshape(tf.switch_case(tf.cast(form, tf.int32), ways), (-1, channels))
     found = tf.reduce_mean(values, axis=-1)
-    return tf.pad(found, [[0, samples - tf.size(found)]])
+
+    def resampled() -> tf.Tensor:
+        return tf.numpy_function(_resampled, [found, own_rate, rate], tf.float32, stateful=False)
+
+    found = tf.cond(own_rate == rate, lambda: found, resampled)[:samples]
+    return tf.ensure_shape(tf.pad(found, [[0, samples - tf.size(found)]]), (samples,))
+
+
+def _resampled(values: np.ndarray, own_rate: np.int64, rate: np.int64) -> np.ndarray:
+    from scipy.signal import resample_poly
+
+    return resample_poly(values, int(rate), int(own_rate)).astype("float32")
 
 
 def write_wav(path: str | Path, waveform: Any, sampling_rate: int) -> None:

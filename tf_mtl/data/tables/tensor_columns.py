@@ -86,5 +86,5 @@ class Waveforms(EncodedColumn):
     dtype: str = "float32"
 
     def decode(self, content: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-        """Returns a waveform; the last numbers of `place` are of a `SoundPlace`."""
-        return waveform(content, place[-4:], self.shape[0])
+        """Returns a waveform; the last five numbers of `place` are a `SoundPlace`."""
+        return waveform(content, place[-5:], self.shape[0], self.rate)
