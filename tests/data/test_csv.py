@@ -84,10 +84,15 @@ def test_dates_in_text(tmp_path, zone):
 def test_codes_keep_their_zeros(tmp_path):
     rows = [f"{n},0{n % 3},{n % 2}" for n in range(60)]
     path = write(tmp_path / "a.csv", ["", ",code,y", *rows], header=None)
-    splits = data.from_csv(path, {"y": "binary"}, encoding={"categorical": ["code"]})
+    with pytest.warns(
+        UserWarning, match=r"without a name, 'Unnamed: 0', .* ignore=\['Unnamed: 0'\]"
+    ):
+        splits = data.from_csv(path, {"y": "binary"}, encoding={"categorical": ["code"]})
     x, _ = next(iter(splits.train))
     assert set(x["code"].numpy().ravel()) == {b"00", b"01", b"02"}
     assert list(splits.inputs) == ["Unnamed_0", "code"]
+    splits = data.from_csv(path, {"y": "binary"}, ignore=["Unnamed: 0"])
+    assert list(splits.inputs) == ["code"]
 
 
 def test_bools_with_missing_cells(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,18 @@ def input_kinds(
 
     Raises:
         ValueError: For a column whose type cannot be an input, or that is almost numeric.
+
+    Warns:
+        UserWarning: For a column without a name, as that of the row numbers which pandas writes.
     """
+    for column in columns:
+        if re.fullmatch(r"Unnamed: \d+", column):
+            warnings.warn(
+                f"{source} has a column without a name, {column!r}, which becomes an input. Row "
+                f"numbers say nothing, or too much: leave them out with ignore=[{column!r}]. A "
+                "column that is to be an input needs a name.",
+                stacklevel=2,
+            )
     check_known(encoding.categorical, columns, f"categorical column of {source}")
     check_known(encoding.dates, columns, f"date column of {source}")
     check_known(encoding.texts, columns, f"column of texts of {source}")
