@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from ..aggregators import Aggregator, GramianAggregator
-from ..aggregators.gramian import Rows, combine, from_gramian, inner_products
+from ..aggregators.gramian import Rows, from_gramian
+from .feature_gradients import as_row, feature_gradients, linear_uses
 from .features import CutRun
 from .replicas import global_sum, num_replicas
 
@@ -139,33 +140,35 @@ def at_features(step: RecordedStep, aggregator: GramianAggregator, cut: CutRun) 
     The weights come from the Gramian of the tasks' gradients at the features, a sum over the
     examples and so over the replicas. They weigh the gradients of all that tasks share.
     """
-    number = len(cut.copies)
+    uses = [linear_uses(copy, len(step.terms)) for copy in cut.copies]
+    asked = [
+        [use.outputs[0] for use in several] or [copy]
+        for several, copy in zip(uses, cut.copies, strict=True)
+    ]
+    nothing = [[None] * len(each) for each in (*asked, step.sources)]
     found = [
-        [None] * (number + len(step.variables))
-        if term is None
-        else step.tape.gradient(term, [*cut.copies, *step.sources])
+        nothing if term is None else step.tape.gradient(term, [*asked, step.sources])
         for term in step.terms
     ]
-    blocks = [
-        tf.stack([_row(row[i], copy, tf.size(copy)) for row in found])
-        for i, copy in enumerate(cut.copies)
+    at = [
+        feature_gradients(copy, several, [row[i] for row in found])
+        for i, (copy, several) in enumerate(zip(cut.copies, uses, strict=True))
     ]
-    gramian, precision = inner_products(blocks)
-    gramian = global_sum(gramian) / tf.cast(step.scale, gramian.dtype) ** 2
+    gramian = global_sum(tf.add_n([each.gramian for each in at]))
+    gramian /= tf.cast(step.scale, gramian.dtype) ** 2
+    precision = max((each.precision for each in at if each.precision is not None), default=None)
     weights = aggregator.weights(gramian, step.losses, precision)
-    seeds = [
-        tf.reshape(seed, tf.shape(copy))
-        for seed, copy in zip(combine(blocks, weights), cut.copies, strict=True)
-    ]
+    seeds = [each.combine(weights) for each in at]
     values = []
-    for i, several in enumerate(step.is_shared(), start=number):
+    for i, several in enumerate(step.is_shared()):
         factors = tf.unstack(weights) if several else [None] * len(found)
-        parts = [_times(row[i], factor) for row, factor in zip(found, factors, strict=True)]
+        parts = [_times(row[-1][i], factor) for row, factor in zip(found, factors, strict=True)]
         values.append(_sum(*parts))
     if step.extra is not None:
+        copies = len(cut.copies)
         more = step.tape.gradient(step.extra, [*cut.copies, *step.sources])
-        seeds = [_sum(seed, part) for seed, part in zip(seeds, more[:number], strict=True)]
-        values = [_sum(value, part) for value, part in zip(values, more[number:], strict=True)]
+        seeds = [_sum(seed, part) for seed, part in zip(seeds, more[:copies], strict=True)]
+        values = [_sum(value, part) for value, part in zip(values, more[copies:], strict=True)]
     through = step.tape.gradient(cut.features, step.sources, output_gradients=seeds)
     values = [_sum(value, part) for value, part in zip(values, through, strict=True)]
     return Gradients(values, weights, from_gramian(gramian, precision))
@@ -218,7 +221,7 @@ def jacobian(step: RecordedStep, is_shared: Sequence[bool]) -> Jacobian:
     for i, (variable, several) in enumerate(zip(step.variables, is_shared, strict=True)):
         column = [row[i] for row in rows]
         if several:
-            block = tf.stack([_row(part, variable, math.prod(variable.shape)) for part in column])
+            block = tf.stack([as_row(part, variable, math.prod(variable.shape)) for part in column])
             blocks.append(global_sum(block) / tf.cast(step.scale, block.dtype))
         else:
             others.append(column)
@@ -243,7 +246,7 @@ def _combination(
         output_gradients=[weight for _, weight in pairs],
     )
     rows = [
-        _row(part, variable, math.prod(variable.shape))
+        as_row(part, variable, math.prod(variable.shape))
         for part, variable in zip(found, chosen, strict=True)
     ]
     return [row / tf.cast(step.scale, row.dtype) for row in rows]
@@ -272,13 +275,6 @@ def _with_extra(values: list[Any], step: RecordedStep) -> list[Any]:
         return values
     more = step.tape.gradient(step.extra, step.sources)
     return [_sum(value, part) for value, part in zip(values, more, strict=True)]
-
-
-def _row(gradient: Any, like: Any, size: Any) -> tf.Tensor:
-    """Returns a gradient as a row; zeros where the task does not reach the variable."""
-    if gradient is None:
-        return tf.zeros([size], like.dtype)
-    return tf.reshape(tf.convert_to_tensor(gradient), [size])
 
 
 def _times(gradient: Any, factor: Any) -> Any:
