@@ -204,7 +204,9 @@ def test_ltb_learns_which_block_serves_a_task(x):
         (lambda: model_of(trunks.DBMTL([4], {"d": ["a"]})), "Unknown task in `parents`: 'd'"),
         (lambda: model_of(trunks.DBMTL([4], {"a": ["d"]})), "Unknown parent: 'd'"),
         (lambda: model_of(trunks.DBMTL([4], {"a": ["b"], "b": ["a"]})), r"\['a', 'b'\] .* circle"),
-        (lambda: trunks.Branching([4], []), "at least one block"),
+        (lambda: trunks.Branching([4], []), "of one block or more"),
+        (lambda: trunks.Branching([4], {"a": 1, "bb": 0}), "`Branching.at` makes it of"),
+        (lambda: trunks.Branching([4], [["a", "bb"]]), "`tree` must be a list"),
         (lambda: model_of(trunks.Branching([4], [[["a", "b"]]])), "must name each task once"),
         (lambda: model_of(trunks.Branching([4], [[["a", "bb"]]])), "block 0 of `tree`: 'bb'"),
         (

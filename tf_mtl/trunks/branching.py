@@ -48,9 +48,11 @@ class Branching(Trunk):
     """
 
     def __init__(self, body: Any, tree: Sequence[Partition]) -> None:
-        if not tree:
+        if not _is_tree(tree):
             raise ValueError(
-                "`tree` needs the groups of at least one block. Received: an empty list."
+                "`tree` must be a list with the groups of one block or more, such as [[['a', 'b']], "
+                "[['a'], ['b']]]; `Branching.at` makes it of {task: number of shared blocks}. "
+                f"Received: tree={tree!r}."
             )
         self.body = body
         self.tree = [[list(group) for group in partition] for partition in tree]
@@ -134,6 +136,17 @@ class Branching(Trunk):
                         "branches that have parted cannot meet again."
                     )
             before = partition
+
+
+def _is_tree(value: Any, depth: int = 3) -> bool:
+    """Whether names are in groups in blocks in a list; a text has letters in place of names."""
+    if depth == 0:
+        return isinstance(value, str)
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(_is_tree(part, depth - 1) for part in value)
+    )
 
 
 def _named(partition: Partition) -> dict[str, Sequence[str]]:
