@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow
 import pytest
 import tensorflow as tf
 
@@ -69,7 +70,8 @@ def test_columns_of_a_table_are_labels():
         "animal": np.ma.masked_array(np.where(animal < 0, 99, animal), animal < 0),
         "size": np.ma.masked_array(np.where(np.isnan(size), 1e9, size), np.isnan(size)),
     }
-    for labels in (arrays, table, dict(table.items()), polars.from_pandas(table), masked):
+    arrow = {name: pyarrow.array(values) for name, values in table.items()}
+    for labels in (arrays, table, dict(table.items()), polars.from_pandas(table), masked, arrow):
         trained = model()
         trained.fit(x, labels, validation_data=(x, labels), shuffle=False, verbose=0)
         logs = trained.evaluate(x, labels, verbose=0, return_dict=True)

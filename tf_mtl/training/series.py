@@ -1,4 +1,4 @@
-"""Labels in masked arrays, and in series and tables of pandas and polars, as arrays."""
+"""Labels in masked arrays, series and tables of pandas and polars, and Arrow, as arrays."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _as_array(values: Any) -> Any:
     if isinstance(values, np.ma.MaskedArray):
         array = _unmasked(values)
     elif hasattr(values, "to_numpy"):
-        array = values.to_numpy()
+        array = np.asarray(values)
     else:
         return values
     if array.dtype.kind != "O":

@@ -50,8 +50,9 @@ class Branching(Trunk):
     def __init__(self, body: Any, tree: Sequence[Partition]) -> None:
         if not _is_tree(tree):
             raise ValueError(
-                "`tree` must be a list with the groups of one block or more, such as [[['a', 'b']], "
-                "[['a'], ['b']]]; `Branching.at` makes it of {task: number of shared blocks}. "
+                "`tree` must be a list with the groups of one block or more, such as "
+                "[[['a', 'b']], [['a'], ['b']]]; `Branching.at` makes it of "
+                "{task: number of shared blocks}. "
                 f"Received: tree={tree!r}."
             )
         self.body = body
