@@ -51,7 +51,12 @@ def network(texts: np.ndarray, tags: list[list[str]], intents: np.ndarray) -> mt
     names = ["O", *sorted({tag for row in tags for tag in row} - {"O"})]
     return mtl.build_model(
         keras.Input((), dtype="string", name="text"),
-        mtl.trunks.TextEncoder.for_texts(texts, units=[160, 256], dropout=0.4, unknown_rate=0.2),
+        mtl.trunks.WideAndDeep(
+            mtl.trunks.TextEncoder.for_texts(
+                texts, units=[160, 256], dropout=0.4, unknown_rate=0.2
+            ),
+            wide={"intent": mtl.trunks.PhraseEncoder.for_texts(texts)},
+        ),
         {
             "intent": mtl.heads.Classification(class_names=sorted(set(intents))),
             "slots": mtl.heads.TokenTagging(class_names=names),

@@ -387,6 +387,11 @@ TRUNKS = [
         shape={"x": (6,), "z": (4, 4, 1)},
     ),
     TrunkRow(
+        trunks.WideAndDeep,
+        lambda tasks: trunks.WideAndDeep([8, 4], wide={tasks[0]: [3]}),
+        shared={"mlp_dense_0", "mlp_dense_1"},
+    ),
+    TrunkRow(
         trunks.InputPerTask,
         lambda tasks: trunks.InputPerTask(
             {"x": [4], "z": trunks.CNN([2], units=[4])},
@@ -583,6 +588,12 @@ BODIES = [
             "string",
         )
         for encoder in ("recurrent", "convolution", "transformer")
+    ),
+    BodyRow(
+        trunks.PhraseEncoder,
+        lambda: trunks.PhraseEncoder.for_texts(TEXTS, units=4),
+        (),
+        "string",
     ),
     BodyRow(
         trunks.TextEncoder,

@@ -71,6 +71,8 @@ def on_words(row, body):
     setattr(trunk, "expert" if hasattr(trunk, "expert") else "body", bodies if upper else bodies[0])
     if hasattr(trunk, "gate"):
         trunk.gate = body()
+    if hasattr(trunk, "wide"):
+        trunk.wide = {TASKS[0]: body()}
     if hasattr(trunk, "orthogonality"):
         trunk.orthogonality = 0  # which is for dense layers
     return trunk

@@ -22,6 +22,7 @@ from .mtan import MTAN as MTAN
 from .multi_input import MultiInput as MultiInput
 from .nddr import NDDR as NDDR
 from .omoe import OMoE as OMoE
+from .phrase_encoder import PhraseEncoder as PhraseEncoder
 from .ple import PLE as PLE
 from .sluice import Sluice as Sluice
 from .sluice import SubspaceOrthogonality as SubspaceOrthogonality
@@ -35,3 +36,4 @@ from .text_encoder import TextEncoder as TextEncoder
 from .time_distributed import TimeDistributed as TimeDistributed
 from .trunk import Trunk as Trunk
 from .unet import UNet as UNet
+from .wide_and_deep import WideAndDeep as WideAndDeep

@@ -18,6 +18,7 @@ from .masked_layers import (
     WithMask,
 )
 from .piece_numbers import PieceNumbers, is_tokenizer
+from .texts import check_adapted, named, one_text_each, with_vocabulary
 from .word_layers import AtLeastOneWord, ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")
@@ -88,7 +89,7 @@ class TextEncoder(Body):
             _check_pieces(characters, unknown_rate)
         else:
             _check_words(words, characters)
-            words = _with_vocabulary(words)
+            words = with_vocabulary(words)
         self.words = words
         self.units = units
         self.encoder = encoder
@@ -151,13 +152,7 @@ class TextEncoder(Body):
             name: Prefix of the layers' names.
         """
         name = name or "text"
-        if not isinstance(inputs, keras.KerasTensor) or inputs.dtype != "string":
-            raise ValueError(
-                "TextEncoder expects one Keras tensor of strings: keras.Input((), dtype='string'). "
-                f"Received: {inputs!r}."
-            )
-        if len(inputs.shape) == 2:
-            inputs = keras.layers.Reshape((), name=f"{name}_scalar")(inputs)
+        inputs = one_text_each(inputs, "TextEncoder", f"{name}_scalar")
         features = self._embedded(inputs, name)
         if self.encoder == "transformer":
             features = AddPositions(name=f"{name}_positions")(
@@ -173,8 +168,8 @@ class TextEncoder(Body):
 
     def _embedded(self, texts: Any, name: str) -> Any:
         """Returns features of each word by itself."""
-        config = {**self.words.get_config(), "name": f"{name}_word_numbers"}
-        numbers = type(self.words).from_config(config)(texts)
+        words = named(self.words, f"{name}_word_numbers")
+        numbers = words(texts)
         numbers = AtLeastOneWord(name=f"{name}_at_least_one_word")(numbers)
         if self.unknown_rate:
             numbers = ForgetWords(self.unknown_rate, name=f"{name}_forget_words")(numbers)
@@ -185,9 +180,9 @@ class TextEncoder(Body):
         known = WithMask(name=f"{name}_masked_words")([known, there])
         if not self.characters:
             return known
-        codes = WordBytes(self.characters, config["output_sequence_length"], name=f"{name}_bytes")(
-            texts
-        )
+        codes = WordBytes(
+            self.characters, words.get_config()["output_sequence_length"], name=f"{name}_bytes"
+        )(texts)
         letters = keras.layers.Embedding(WordBytes.num_values, 32, name=f"{name}_byte_embedding")(
             codes
         )
@@ -200,13 +195,6 @@ class TextEncoder(Body):
         )
         letters = keras.layers.Reshape((-1, 64), name=f"{name}_byte_features")(letters)
         return JoinFeatures(name=f"{name}_word_features")(known, letters)
-
-
-def _with_vocabulary(words: keras.layers.TextVectorization) -> keras.layers.TextVectorization:
-    """Returns the layer with what it has learnt in its config, where Keras leaves it out."""
-    vocabulary = [str(word) for word in words.get_vocabulary(include_special_tokens=False)]
-    config = {**words.get_config(), "vocabulary": vocabulary}
-    return keras.layers.TextVectorization.from_config(config)
 
 
 def _recurrent(features: Any, width: int, causal: bool, name: str) -> Any:
@@ -251,22 +239,8 @@ def _check_pieces(characters: int, unknown_rate: float) -> None:
 
 
 def _check_words(words: Any, characters: int) -> None:
-    if not isinstance(words, keras.layers.TextVectorization):
-        raise ValueError(
-            "`words` must be a keras.layers.TextVectorization, adapted on the training texts, or a "
-            "tokenizer of KerasHub. "
-            f"Received: {words!r}. TextEncoder.for_texts(texts) makes one."
-        )
+    check_adapted(words, "words", "TextEncoder")
     config = words.get_config()
-    if config["output_mode"] != "int" or config["ragged"]:
-        raise ValueError(
-            "`words` must give padded whole numbers: TextVectorization(output_mode='int', "
-            f"ragged=False). Received: {config['output_mode']!r}, ragged={config['ragged']}."
-        )
-    if words.vocabulary_size() <= 2:
-        raise ValueError(
-            "`words` knows no words. Adapt it on the training texts first: words.adapt(texts)."
-        )
     by_place = config["split"] == "whitespace" and config["standardize"] in (None, "lower")
     if characters and (not by_place or config["ngrams"]):
         raise ValueError(

@@ -129,6 +129,33 @@ class ForgetWords(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
+class KnownWords(keras.layers.Layer):
+    """Tells which numbers of words are those of known words: neither padding nor unknown.
+
+    Call arguments:
+        words: Whole numbers `[B, words]` of a `keras.layers.TextVectorization`.
+
+    Returns:
+        bool `[B, words]`.
+
+    >>> KnownWords()(tf.constant([[7, 1, 0]])).numpy().tolist()
+    [[True, False, False]]
+    """
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.built = True
+
+    def call(self, words: Any) -> Any:
+        """Returns the mask."""
+        return keras.ops.greater(words, 1)
+
+    def compute_output_spec(self, words: Any) -> keras.KerasTensor:
+        """Returns the shape and the type of the mask."""
+        return keras.KerasTensor(words.shape, "bool")
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
 class AtLeastOneWord(keras.layers.Layer):
     """Pads texts that have no words at all to one word of padding.
 

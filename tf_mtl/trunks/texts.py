@@ -1,0 +1,68 @@
+"""Raw texts as inputs, and the Keras layer that looks up their words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+def one_text_each(inputs: Any, body: str, name: str) -> Any:
+    """Returns strings `[B]` for strings `[B]` or `[B, 1]`.
+
+    Args:
+        inputs: Keras tensor.
+        body: What reads it, for the error.
+        name: Name of a layer.
+
+    Raises:
+        ValueError: If it is no Keras tensor of strings.
+    """
+    if not isinstance(inputs, keras.KerasTensor) or inputs.dtype != "string":
+        raise ValueError(
+            f"{body} expects one Keras tensor of strings: keras.Input((), dtype='string'). "
+            f"Received: {inputs!r}."
+        )
+    if len(inputs.shape) == 2:
+        inputs = keras.layers.Reshape((), name=name)(inputs)
+    return inputs
+
+
+def check_adapted(layer: Any, argument: str, body: str) -> None:
+    """Raises `ValueError` unless a layer looks up padded numbers of words that it knows.
+
+    Args:
+        layer: What was passed.
+        argument: Name of the argument, for the message.
+        body: What it was passed to.
+    """
+    maker = f"{body}.for_texts(texts) makes one."
+    if not isinstance(layer, keras.layers.TextVectorization):
+        also = ", or a tokenizer of KerasHub" if body == "TextEncoder" else ""
+        raise ValueError(
+            f"`{argument}` must be a keras.layers.TextVectorization, adapted on the training texts"
+            f"{also}. Received: {layer!r}. {maker}"
+        )
+    config = layer.get_config()
+    if config["output_mode"] != "int" or config["ragged"]:
+        raise ValueError(
+            f"`{argument}` must give padded whole numbers: TextVectorization(output_mode='int', "
+            f"ragged=False). Received: {config['output_mode']!r}, ragged={config['ragged']}."
+        )
+    if layer.vocabulary_size() <= 2:
+        raise ValueError(
+            f"`{argument}` knows no words. Adapt it on the training texts first: "
+            f"{argument}.adapt(texts). Or: {maker}"
+        )
+
+
+def with_vocabulary(layer: keras.layers.TextVectorization) -> keras.layers.TextVectorization:
+    """Returns the layer with what it has learnt in its config, where Keras leaves it out."""
+    vocabulary = [str(word) for word in layer.get_vocabulary(include_special_tokens=False)]
+    config = {**layer.get_config(), "vocabulary": vocabulary}
+    return keras.layers.TextVectorization.from_config(config)
+
+
+def named(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
+    """Returns a new layer that looks up what another one does."""
+    return type(layer).from_config({**layer.get_config(), "name": name})
