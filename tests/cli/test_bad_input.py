@@ -142,6 +142,9 @@ OF_A_RUN = {
     "no rows": (("predict", "RUN", "none.csv", "-o", "o.csv"), ["none.csv", "no rows"]),
     "no labels": (("evaluate", "RUN", "lacking.csv"), ["lacking.csv", "'income'"]),
     "unknown class": (("evaluate", "RUN", "rich.csv"), ["rich.csv", "'rich'"]),
+    "results of no ending": (("evaluate", "RUN", "--output", "o.csv"), ["'.csv'", "'.json'"]),
+    "results in no folder": (("evaluate", "RUN", "--output", "no/o.json"), ["'no'", "o.json"]),
+    "results over a folder": (("evaluate", "RUN", "--output", "o.json"), ["'o.json'", "folder"]),
     "exported over a file": (("export", "RUN", "--saved-models", "new.csv"), ["new.csv"]),
 }
 
@@ -158,9 +161,11 @@ def test_one_line_about_a_file_for_a_run(case, cli, trained, tmp_path, monkeypat
     words.loc[2, "age"] = "old"
     words.to_csv("words.csv", index=False)
     np.savez("x.npz", x=np.ones((4, 2)))
+    (tmp_path / "o.json").mkdir()
+    there = set(tmp_path.iterdir())
     arguments, parts = OF_A_RUN[case]
     one_line(cli(*(trained.run if arg == "RUN" else arg for arg in arguments)), parts)
-    assert not list(tmp_path.glob("*o.csv")), "no half output is left"
+    assert set(tmp_path.iterdir()) == there, "no half output is left"
 
 
 def test_a_label_out_of_range_is_named(cli, tmp_path):
