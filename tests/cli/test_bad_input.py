@@ -102,6 +102,8 @@ BAD = {
     "option of another source": (("train", "option.yaml"), ["'separator'", "csv"]),
     "runs in a file": (("train", "--run-directory", "file/runs"), ["file", "--run-directory"]),
     "models in a file": (("train", "--saved-models", "file"), ["'file/digits'", "is a file"]),
+    "runs at an address": (("train", "--run-directory", "gs://b/runs"), ["gs://b/runs", "copy it"]),
+    "models at an address": (("train", "--saved-models", "gs://b"), ["saved_models", "'gs://b'"]),
     "unknown run": (("evaluate", "runs/digits/1"), ["runs/digits/1"]),
     "no run": (("evaluate", "empty_folder"), ["empty_folder", "config.yaml"]),
     "nothing to resume": (("train", "--resume", "empty_folder"), ["empty_folder"]),
@@ -145,6 +147,7 @@ OF_A_RUN = {
     "results of no ending": (("evaluate", "RUN", "--output", "o.csv"), ["'.csv'", "'.json'"]),
     "results in no folder": (("evaluate", "RUN", "--output", "no/o.json"), ["'no'", "o.json"]),
     "results over a folder": (("evaluate", "RUN", "--output", "o.json"), ["'o.json'", "folder"]),
+    "exported to an address": (("export", "RUN", "--saved-models", "s3://b"), ["'s3://b'", "copy"]),
     "exported over a file": (("export", "RUN", "--saved-models", "new.csv"), ["new.csv"]),
 }
 

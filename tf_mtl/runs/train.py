@@ -16,6 +16,7 @@ from ..data import check as check_data
 from ..evaluation import per_task
 from ..export import saved_model
 from ..export.saved_model import check_names
+from ..export.version_folder import local_path
 from ..training import MultiTaskModel
 from .assemble import assemble, dtype_policy, resolved_trunk, steps_per_epoch
 from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
@@ -158,10 +159,12 @@ def _run(
         checkpoint = earlier[1] if earlier else None
         if checkpoint:
             restore_checkpoint(checkpoint, model)
+    versions: Path | None = None
     if config.saved_models is not None:
-        check_writable(Path(config.saved_models) / config.run_name)
         with refusing("saved_models"):
+            versions = local_path(config.saved_models) / config.run_name
             check_names(model)
+        check_writable(versions)
     run = earlier[0] if earlier else new_run(config)
     write_facts(run, config, splits)
     history = _fit(model, splits, config, (run, checkpoint, monitor), verbose)
@@ -171,9 +174,7 @@ def _run(
     best_epoch = monitor.best(history) + 1
     write_json(run.results_file, {"best_epoch": best_epoch, "tasks": by_task})
     plot_curves(history, by_task, best_epoch, run.curves_file)
-    export = None
-    if config.saved_models is not None:
-        export = saved_model(best, Path(config.saved_models) / config.run_name)
+    export = None if versions is None else saved_model(best, versions)
     return Finished(run, by_task, splits.sizes, best_epoch, len(history), export)
 
 
