@@ -40,6 +40,17 @@ def test_the_most_likely_classes_have_their_names(tmp_path):
     assert [name.decode() for name in named["odd"].numpy()] == odds.tolist()
 
 
+def test_a_certain_class_has_its_name_where_outputs_are_logarithms(tmp_path):
+    inputs = keras.Input((3,), name="scores")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    layer = keras.layers.Activation("log_softmax")
+    head = mtl.heads.Head(layer, loss, class_names=["a", "b", "c"])
+    model = mtl.build_model(inputs, keras.layers.Identity(), {"letter": head})
+    classes = tf.saved_model.load(saved_model(model, tmp_path)).signatures["classes"]
+    scores = tf.constant([[0.0, 1.0, 2.0], [0.0, 90.0, 0.0]])  # of the second row log 1 is left
+    assert classes(scores=scores)["letter"].numpy().tolist() == [b"c", b"b"]
+
+
 def test_all_names_lie_beside_the_graph(tmp_path):
     folder = saved_model(single_input()[0], tmp_path)
     names = json.loads((folder / "assets.extra" / "labels.json").read_text(encoding="utf-8"))
