@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tf_mtl as mtl
-from tf_mtl.export import saved_model
+from tf_mtl.export import generator, saved_model
 
 from .models import MODELS, by_input_name, single_input
 
@@ -199,3 +199,8 @@ def test_nothing_is_left_when_writing_fails(tmp_path):
     with pytest.raises(RuntimeError, match="no graph"):
         saved_model(model, tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+def test_only_a_multi_task_model_writes_sequences():
+    with pytest.raises(ValueError, match=r"Expected a MultiTaskModel.*Sequential"):
+        generator(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
