@@ -26,6 +26,8 @@ def files(tmp_path, monkeypatch):
     np.savez("nan.npz", x=np.where(np.arange(50)[:, None] == 7, np.nan, x), y=y)
     np.savez("short.npz", x=x[:40], y=y)
     (tmp_path / "typo.yaml").write_text("data: {source: digits}\noptimizer: {learning_rat: 0.1}\n")
+    (tmp_path / "source.yaml").write_text("data: people.csv\n")
+    (tmp_path / "targets.yaml").write_text("data: {source: people.csv, targets: [income]}\n")
     (tmp_path / "type.yaml").write_text("epochs: many\n")
     (tmp_path / "twice.yaml").write_text("optimizer: {type: sgd, type: adam}\n")
     (tmp_path / "broken.yaml").write_text("epochs: [1\n")
@@ -90,6 +92,8 @@ BAD = {
     "unknown command": (("trian",), ["trian", "train"]),
     "unknown key": (("train", "typo.yaml"), ["typo.yaml", "'optimizer.learning_rat'", "ing_rate'"]),
     "wrong type": (("train", "type.yaml"), ["type.yaml", "'epochs'", "'many'", "integer"]),
+    "no section": (("train", "source.yaml"), ["'data' is 'people.csv'", "be lines `key: val"]),
+    "a list of keys": (("train", "targets.yaml"), ["'data.targets'", "be lines `key: value`"]),
     "no yaml": (("train", "broken.yaml"), ["broken.yaml", "line 2"]),
     "a key twice": (("train", "twice.yaml"), ["twice.yaml, line 1", "'type'", "twice"]),
     "no keys": (("train", "list.yaml"), ["list.yaml", "list"]),
