@@ -26,6 +26,8 @@ def files(tmp_path, monkeypatch):
     np.savez("nan.npz", x=np.where(np.arange(50)[:, None] == 7, np.nan, x), y=y)
     np.savez("short.npz", x=x[:40], y=y)
     (tmp_path / "typo.yaml").write_text("data: {source: digits}\noptimizer: {learning_rat: 0.1}\n")
+    (tmp_path / "source.yaml").write_text("data: people.csv\n")
+    (tmp_path / "targets.yaml").write_text("data: {source: people.csv, targets: [income]}\n")
     (tmp_path / "type.yaml").write_text("epochs: many\n")
     (tmp_path / "twice.yaml").write_text("optimizer: {type: sgd, type: adam}\n")
     (tmp_path / "broken.yaml").write_text("epochs: [1\n")
@@ -90,6 +92,8 @@ BAD = {
     "unknown command": (("trian",), ["trian", "train"]),
     "unknown key": (("train", "typo.yaml"), ["typo.yaml", "'optimizer.learning_rat'", "ing_rate'"]),
     "wrong type": (("train", "type.yaml"), ["type.yaml", "'epochs'", "'many'", "integer"]),
+    "no section": (("train", "source.yaml"), ["'data' is 'people.csv'", "be lines `key: val"]),
+    "a list of keys": (("train", "targets.yaml"), ["'data.targets'", "be lines `key: value`"]),
     "no yaml": (("train", "broken.yaml"), ["broken.yaml", "line 2"]),
     "a key twice": (("train", "twice.yaml"), ["twice.yaml, line 1", "'type'", "twice"]),
     "no keys": (("train", "list.yaml"), ["list.yaml", "list"]),
@@ -102,6 +106,8 @@ BAD = {
     "option of another source": (("train", "option.yaml"), ["'separator'", "csv"]),
     "runs in a file": (("train", "--run-directory", "file/runs"), ["file", "--run-directory"]),
     "models in a file": (("train", "--saved-models", "file"), ["'file/digits'", "is a file"]),
+    "runs at an address": (("train", "--run-directory", "gs://b/runs"), ["gs://b/runs", "copy it"]),
+    "models at an address": (("train", "--saved-models", "gs://b"), ["saved_models", "'gs://b'"]),
     "unknown run": (("evaluate", "runs/digits/1"), ["runs/digits/1"]),
     "no run": (("evaluate", "empty_folder"), ["empty_folder", "config.yaml"]),
     "nothing to resume": (("train", "--resume", "empty_folder"), ["empty_folder"]),
@@ -142,6 +148,10 @@ OF_A_RUN = {
     "no rows": (("predict", "RUN", "none.csv", "-o", "o.csv"), ["none.csv", "no rows"]),
     "no labels": (("evaluate", "RUN", "lacking.csv"), ["lacking.csv", "'income'"]),
     "unknown class": (("evaluate", "RUN", "rich.csv"), ["rich.csv", "'rich'"]),
+    "results of no ending": (("evaluate", "RUN", "--output", "o.csv"), ["'.csv'", "'.json'"]),
+    "results in no folder": (("evaluate", "RUN", "--output", "no/o.json"), ["'no'", "o.json"]),
+    "results over a folder": (("evaluate", "RUN", "--output", "o.json"), ["'o.json'", "folder"]),
+    "exported to an address": (("export", "RUN", "--saved-models", "s3://b"), ["'s3://b'", "copy"]),
     "exported over a file": (("export", "RUN", "--saved-models", "new.csv"), ["new.csv"]),
 }
 
@@ -158,9 +168,11 @@ def test_one_line_about_a_file_for_a_run(case, cli, trained, tmp_path, monkeypat
     words.loc[2, "age"] = "old"
     words.to_csv("words.csv", index=False)
     np.savez("x.npz", x=np.ones((4, 2)))
+    (tmp_path / "o.json").mkdir()
+    there = set(tmp_path.iterdir())
     arguments, parts = OF_A_RUN[case]
     one_line(cli(*(trained.run if arg == "RUN" else arg for arg in arguments)), parts)
-    assert not list(tmp_path.glob("*o.csv")), "no half output is left"
+    assert set(tmp_path.iterdir()) == there, "no half output is left"
 
 
 def test_a_label_out_of_range_is_named(cli, tmp_path):

@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("source", ["people.parquet", "parts/*.csv.gz"])
-def test_tables(cli, folder, source):
+def test_tables(cli, folder, source, monkeypatch):
     outcome = cli("train", source, *TARGETS, *QUICK)
     assert outcome.code == 0, outcome.err
     run = next((folder / "runs").glob("*/1"))
@@ -38,6 +38,8 @@ def test_tables(cli, folder, source):
         outcome = cli("evaluate", run, new)
         assert outcome.code == 0, outcome.err
         assert "120 rows" in outcome.out
+    monkeypatch.chdir(folder / "parts")
+    assert cli("evaluate", run).code == 0, "a run is read from any folder"
 
 
 def test_a_decimal_comma(cli, folder):

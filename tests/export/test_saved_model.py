@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tf_mtl as mtl
-from tf_mtl.export import saved_model
+from tf_mtl.export import generator, saved_model
 
 from .models import MODELS, by_input_name, single_input
 
@@ -38,6 +38,17 @@ def test_the_most_likely_classes_have_their_names(tmp_path):
     assert [name.decode() for name in named["digit"].numpy()] == digits.tolist()
     odds = np.array(["even", "odd"])[(predicted["odd"][:, 0] > 0.5).astype(int)]
     assert [name.decode() for name in named["odd"].numpy()] == odds.tolist()
+
+
+def test_a_certain_class_has_its_name_where_outputs_are_logarithms(tmp_path):
+    inputs = keras.Input((3,), name="scores")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    layer = keras.layers.Activation("log_softmax")
+    head = mtl.heads.Head(layer, loss, class_names=["a", "b", "c"])
+    model = mtl.build_model(inputs, keras.layers.Identity(), {"letter": head})
+    classes = tf.saved_model.load(saved_model(model, tmp_path)).signatures["classes"]
+    scores = tf.constant([[0.0, 1.0, 2.0], [0.0, 90.0, 0.0]])  # of the second row log 1 is left
+    assert classes(scores=scores)["letter"].numpy().tolist() == [b"c", b"b"]
 
 
 def test_all_names_lie_beside_the_graph(tmp_path):
@@ -188,3 +199,8 @@ def test_nothing_is_left_when_writing_fails(tmp_path):
     with pytest.raises(RuntimeError, match="no graph"):
         saved_model(model, tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+def test_only_a_multi_task_model_writes_sequences():
+    with pytest.raises(ValueError, match=r"Expected a MultiTaskModel.*Sequential"):
+        generator(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))

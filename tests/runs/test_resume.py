@@ -7,6 +7,7 @@ import pytest
 from tf_mtl import runs
 from tf_mtl.runs import checkpoint as checkpoints
 from tf_mtl.runs import recorder
+from tf_mtl.runs.folder import new_run
 from tf_mtl.runs.monitor import make_monitor
 
 
@@ -129,3 +130,11 @@ def test_other_data_are_refused(tmp_path):
         runs.resume(run.path, epochs=2, verbose=0)
     with pytest.raises(runs.InputError, match="is not what it was"):
         runs.evaluate(run)
+
+
+def test_the_home_folder_is_understood(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    run = new_run(runs.check_config({"run_directory": "~/runs"}, "test"))
+    assert run.path == tmp_path / "home" / "runs" / "digits" / "1"
+    assert not (tmp_path / "~").exists()

@@ -21,6 +21,13 @@ def test_bodies_give_vectors_and_fresh_layers():
     assert trunks.CNN([4])(keras.Input((None, None, 1))).shape == (None, 128)
 
 
+def test_a_trunk_is_shown_by_its_arguments():
+    shown = repr(trunks.HardSharing(trunks.MLP([4]), towers=[5]))
+    assert shown.startswith("HardSharing(body=MLP(units=[4], activation='relu', dropout=0.0")
+    assert shown.endswith("towers=[5])")
+    assert repr(trunks.MLP.__new__(trunks.MLP)) == "MLP()", "in an error of the constructor"
+
+
 def test_layers_are_named_by_what_they_are():
     model = build_model(
         keras.Input((8, 8, 1), name="image"),

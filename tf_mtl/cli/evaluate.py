@@ -37,8 +37,10 @@ def evaluate(
     start_tensorflow()
     from .. import runs
 
-    if output is not None and data is not None:
-        runs.check_output(output, data)
+    if output is not None:
+        if data is not None:
+            runs.check_output(output, data)
+        runs.check_results_file(output)
     folder = runs.open_run(run)
     results, rows = runs.evaluate(folder, data)
     show.results(results, f"{data or 'Test split'}, {rows} rows")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,8 +39,10 @@ def export(
     start_tensorflow()
     from .. import runs
     from ..export import saved_model
+    from ..export.version_folder import local_path
 
+    directory = local_path(saved_models)
     folder = runs.open_run(run)
     model = runs.load_model(folder)
-    place = saved_model(model, Path(saved_models) / folder.config().run_name, version)
+    place = saved_model(model, directory / folder.config().run_name, version)
     show.places([("SavedModel", place)])

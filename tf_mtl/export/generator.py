@@ -89,7 +89,8 @@ def generator(model: MultiTaskModel, beams: int = 1) -> MultiTaskModel:
         beams: Number of sequences followed at once; 1 is greedy.
 
     Raises:
-        ValueError: If no task generates sequences, or `beams` is less than 1.
+        ValueError: If no task generates sequences, as in any model that is no `MultiTaskModel`; or
+            `beams` is less than 1.
 
     >>> import tf_mtl as mtl
     >>> inputs = {"x": keras.Input((8,), name="x"), "y": keras.Input((3,), dtype="int32", name="y")}
@@ -98,6 +99,11 @@ def generator(model: MultiTaskModel, beams: int = 1) -> MultiTaskModel:
     >>> generator(model, beams=2).predict({"x": tf.ones((2, 8))}, verbose=0)["word"].shape
     (2, 3)
     """
+    if not isinstance(model, MultiTaskModel):
+        raise ValueError(
+            "Expected a MultiTaskModel with a task of the head SequenceGeneration. Received: "
+            f"{model!r} (type {type(model).__name__})."
+        )
     writing = {
         task: head for task, head in model.heads.items() if isinstance(head, SequenceGeneration)
     }

@@ -37,7 +37,7 @@ def most_likely(head: BaseHead, prediction: Any) -> Any:
         prediction: Its output: `[B, 1]` if binary, otherwise `[B, ..., classes]`.
 
     Returns:
-        `[B]` if binary, otherwise `[B, ...]`; "" where no class has any probability: padding.
+        `[B]` if binary, otherwise `[B, ...]`; "" where the output is all 0: padding.
 
     >>> from tf_mtl.heads import BinaryClassification
     >>> head = BinaryClassification(["even", "odd"])
@@ -49,6 +49,7 @@ def most_likely(head: BaseHead, prediction: Any) -> Any:
         index = tf.cast(prediction[..., 0] > 0.5, tf.int32)  # the threshold of BinaryAccuracy
     else:
         index = tf.argmax(prediction, axis=-1, output_type=tf.int32)
-        padding = tf.reduce_max(prediction, axis=-1) == 0
+        # Not the largest: a logarithm of probabilities has 0 where the class is certain.
+        padding = tf.reduce_all(prediction == 0, axis=-1)
         return tf.where(padding, "", tf.gather(names, index))
     return tf.gather(names, index)

@@ -28,7 +28,7 @@ def saved_model(
 
     Training happens where this package is installed, serving where it is not. The SavedModel holds
     preprocessing layers and weights, but no optimizer. Every signature takes the model's inputs by
-    their own names (with underscores for dots and dashes), any number of rows, and names its
+    their own names (with underscores for dots and dashes), one row or more, and names its
     outputs by task:
 
     * `serving_default`: `{task: prediction}`, what `model.predict` returns;

@@ -20,21 +20,33 @@ def check_version(version: int | None) -> None:
         )
 
 
-def local_folder(directory: str | os.PathLike[str]) -> Path:
-    """Returns the path of a folder on this machine; `~` is the home folder.
+def local_path(directory: str | os.PathLike[str]) -> Path:
+    """Returns the path of a folder on this machine, there or not; `~` is the home folder.
 
     Raises:
         ValueError: For an address such as `gs://bucket/model`.
-        NotADirectoryError: If it is a file.
+
+    >>> local_path("saved_models/digits").name
+    'digits'
     """
     text = os.fspath(directory)
     if "://" in text:
         # pathlib would take it for a local folder called "gs:", without a word.
         raise ValueError(
-            f"Expected a folder on this machine, not the address {text!r}. Export to a local "
+            f"Expected a folder on this machine, not the address {text!r}. Write to a local "
             "folder and copy it."
         )
-    path = Path(text).expanduser()
+    return Path(text).expanduser()
+
+
+def local_folder(directory: str | os.PathLike[str]) -> Path:
+    """Returns `local_path(directory)`.
+
+    Raises:
+        ValueError: For an address such as `gs://bucket/model`.
+        NotADirectoryError: If it is a file.
+    """
+    path = local_path(directory)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(
             f"{str(path)!r} is a file. Pass the folder that is to hold the numbered versions."

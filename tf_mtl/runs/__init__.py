@@ -19,6 +19,7 @@ from .errors import InputError as InputError
 from .folder import RunFolder as RunFolder
 from .folder import open_run as open_run
 from .predict import check_output as check_output
+from .predict import check_results_file as check_results_file
 from .predict import evaluate as evaluate
 from .predict import predict as predict
 from .predict import write_results as write_results

@@ -41,8 +41,13 @@ _Loader.add_implicit_resolver(
 )
 
 
+_SECTION = "lines `key: value` below it, or {key: value}"
 _WORDS = {
-    "string_pattern_mismatch": "letters, digits, '_', '.' and '-', the first a letter, digit or '_'"
+    "dict_type": _SECTION,
+    "model_type": _SECTION,
+    "string_pattern_mismatch": (
+        "letters, digits, '_', '.' and '-', the first a letter, digit or '_'"
+    ),
 }
 
 

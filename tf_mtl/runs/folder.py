@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ..data import Splits, Target
+from ..export.version_folder import local_path
 from ..names import nearest
 from ..version import __version__
 from .config import RunConfig
 from .config_file import read_config, write_config
-from .errors import InputError
+from .errors import InputError, refusing
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "tensorflow-datasets")
 
@@ -92,7 +93,8 @@ def new_run(config: RunConfig) -> RunFolder:
     Raises:
         InputError: If the folder cannot be made.
     """
-    parent = Path(config.run_directory) / config.run_name
+    with refusing("run_directory"):
+        parent = local_path(config.run_directory) / config.run_name
     try:
         parent.mkdir(parents=True, exist_ok=True)
         number = 1 + max(_numbers(parent), default=0)

@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from ..data.labels.labels import known_labels
 from ..evaluation import per_task
+from ..names import unknown_name
 from . import decode
 from .errors import InputError
-from .folder import RunFolder, write_json
+from .folder import RunFolder, check_writable, write_json
 from .inputs import input_chunks, labelled
 from .source import load_data
 from .table_writer import table_writer
@@ -118,14 +119,24 @@ def check_output(output: str | Path, path: str) -> None:
         raise InputError(f"The output {str(output)!r} is the data. Give another file.")
 
 
-def write_results(path: str | Path, results: Mapping[str, Mapping[str, float]]) -> None:
-    """Writes `{task: {metric: value}}` as JSON.
+def check_results_file(path: str | Path) -> None:
+    """Raises `InputError` if results could not be written to a file, before the work is done.
 
-    Raises:
-        InputError: If the folder is not there.
+    Args:
+        path: File that ends in .json.
     """
-    if not Path(path).absolute().parent.is_dir():
-        raise InputError(f"There is no folder {str(Path(path).parent)!r} to write {path} to.")
+    path = Path(path)
+    if path.suffix.lower() != ".json":
+        raise InputError(unknown_name(path.suffix, [".json"], f"ending of {str(path)!r}:"))
+    if path.is_dir():
+        raise InputError(f"Cannot write the results: {str(path)!r} is a folder.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"There is no folder {str(path.parent)!r} to write {path} to.")
+    check_writable(path.parent)
+
+
+def write_results(path: str | Path, results: Mapping[str, Mapping[str, float]]) -> None:
+    """Writes `{task: {metric: value}}` as JSON, to a file that `check_results_file` let pass."""
     write_json(Path(path), results)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..data import check as check_data
 from ..evaluation import per_task
 from ..export import saved_model
 from ..export.saved_model import check_names
+from ..export.version_folder import local_path
 from ..training import MultiTaskModel
 from .assemble import assemble, dtype_policy, resolved_trunk, steps_per_epoch
 from .checkpoint import Checkpoint, History, last_checkpoint, restore_checkpoint
@@ -27,7 +29,7 @@ from .folder import RunFolder, check_writable, new_run, open_run, write_facts, w
 from .monitor import Monitor, make_monitor
 from .progress import Progress
 from .recorder import Recorder, write_history
-from .source import load_data
+from .source import load_data, source_kind
 
 Results = dict[str, dict[str, float]]
 
@@ -127,16 +129,27 @@ def _is_over(config: RunConfig, history: History) -> bool:
 
 def _resolved(config: RunConfig, splits: Splits) -> RunConfig:
     """Returns the configuration without "auto", and readable from any folder."""
-    source = {"source": config.data.source, "test_path": config.data.test_path}
-    files = {key: str(Path(value).absolute()) for key, value in source.items()
-             if value is not None and Path(value).is_file()}  # fmt: skip
+    data, files = config.data, {}
+    if source_kind(data.source) not in ("embedded", "tfds"):
+        files["source"] = _from_any_folder(data.source)
+    if data.test_path is not None:
+        files["test_path"] = _from_any_folder(data.test_path)
+    if data.data_dir is not None and Path(data.data_dir).is_dir():  # else an address
+        files["data_dir"] = _from_any_folder(data.data_dir)
     return config.model_copy(
         update={
             "name": config.run_name,
-            "data": config.data.model_copy(update=files),
+            "data": data.model_copy(update=files),
             "trunk": resolved_trunk(config, splits),
         }
     )
+
+
+def _from_any_folder(path: str) -> str:
+    """Returns a path, or a pattern of several, that does not begin in the working folder."""
+    if glob.has_magic(path) and not Path(path).exists():
+        return str(Path(glob.escape(str(Path.cwd())), path))
+    return str(Path(path).absolute())
 
 
 def _run(
@@ -158,10 +171,12 @@ def _run(
         checkpoint = earlier[1] if earlier else None
         if checkpoint:
             restore_checkpoint(checkpoint, model)
+    versions: Path | None = None
     if config.saved_models is not None:
-        check_writable(Path(config.saved_models) / config.run_name)
         with refusing("saved_models"):
+            versions = local_path(config.saved_models) / config.run_name
             check_names(model)
+        check_writable(versions)
     run = earlier[0] if earlier else new_run(config)
     write_facts(run, config, splits)
     history = _fit(model, splits, config, (run, checkpoint, monitor), verbose)
@@ -171,9 +186,7 @@ def _run(
     best_epoch = monitor.best(history) + 1
     write_json(run.results_file, {"best_epoch": best_epoch, "tasks": by_task})
     plot_curves(history, by_task, best_epoch, run.curves_file)
-    export = None
-    if config.saved_models is not None:
-        export = saved_model(best, Path(config.saved_models) / config.run_name)
+    export = None if versions is None else saved_model(best, versions)
     return Finished(run, by_task, splits.sizes, best_epoch, len(history), export)
 
 

@@ -19,10 +19,19 @@ class Recipe:
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor, as JSON takes them."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
         return {
-            name: _lists(keras.saving.serialize_keras_object(getattr(self, name))) for name in names
+            name: _lists(keras.saving.serialize_keras_object(getattr(self, name)))
+            for name in self._arguments()
         }
+
+    def __repr__(self) -> str:
+        # While the constructor checks, some of the attributes are not there yet.
+        values = {name: getattr(self, name) for name in self._arguments() if hasattr(self, name)}
+        given = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        return f"{type(self).__name__}({given})"
+
+    def _arguments(self) -> list[str]:
+        return list(inspect.signature(type(self).__init__).parameters)[1:]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
