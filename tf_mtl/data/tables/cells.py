@@ -24,6 +24,12 @@ _MOSTLY = 0.9
 _STEPS = 256
 
 
+def is_written(text: str) -> bool:
+    """Whether text looks like a number or a date, as people or other programs write them."""
+    text = text.strip()
+    return bool(_WRITTEN.fullmatch(text) or _ISO_DATE.fullmatch(text))
+
+
 class Cells:
     """The cells of one column, of which no more is kept than tells its kind.
 
