@@ -290,6 +290,12 @@ def test_few_texts_of_digits_are_classes_by_themselves():
     assert splits.targets["floor"].class_names == ("1", "2", "10")
 
 
+def test_a_regression_whose_numbers_become_equal_in_float32_is_reported():
+    time = 1.7e9 + np.arange(60)  # seconds since 1970: float32 has steps of 128
+    with pytest.warns(UserWarning, match=r"task 'time'.*lie 128 apart and become equal"):
+        data.from_numpy(np.zeros((60, 1)), {"time": time}, {"time": "regression"})
+
+
 def test_unknown_task_to_stratify_by():
     with pytest.raises(ValueError, match=r"stratify by 'clas'.*Did you mean 'class_'"):
         data.from_numpy(X, {"class_": CLASSES}, stratify="clas")
