@@ -36,6 +36,18 @@ def test_separators_and_compression(tmp_path):
         data.from_csv(tmp_path / "a.csv.gz", TARGETS)
 
 
+@pytest.mark.parametrize(("separator", "written"), [("::", "::"), (r"\|", "|"), (r"\s+", "   ")])
+@pytest.mark.parametrize("stream", [False, True])
+def test_separators_of_several_signs(tmp_path, separator, written, stream):
+    path = tmp_path / "ratings.dat"
+    rows = [["user", "film", "stars"], *([f"{n}", f"f{n % 3}", f"{n % 5}.5"] for n in range(50))]
+    path.write_text("\n".join(map(written.join, rows)))
+    splits = data.from_csv(path, {"stars": "regression"}, separator=separator, stream=stream)
+    assert splits.sizes == {"train": 40, "valid": 5, "test": 5}
+    dtypes = {name: tensor.dtype for name, tensor in splits.inputs.items()}
+    assert dtypes == {"user": "float32", "film": "string"}
+
+
 @pytest.mark.parametrize("separator", ["\t", r"\t"])
 def test_tabs(tmp_path, separator):
     rows = [row.replace(",", "\t") for row in ROWS]

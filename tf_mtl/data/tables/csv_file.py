@@ -49,7 +49,8 @@ def from_csv(
         targets: Which columns are labels of what kind; see `from_dataframe`.
         test_path: File or files with the test rows in the same columns, if the source keeps them
             apart.
-        separator: Between cells; a tab is "\t", also if it comes as a backslash and a t.
+        separator: Between cells; a tab is "\t", also if it comes as a backslash and a t. Several
+            signs, such as "::", are a regular expression.
         decimal: Between the whole and the rest of a number: "," where 1,5 is one and a half.
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
@@ -185,8 +186,11 @@ def _open(
     """Returns the table in a file, or pandas' iterator over its parts."""
     import pandas as pd
 
+    # pandas' fast parser takes one sign, or blanks; by itself it would warn and take the other.
+    plain = len(separator) == 1 or separator == r"\s+"
+    engine: dict[str, Any] = {} if plain else {"engine": "python"}
     first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str,
-                        skipinitialspace=True, keep_default_na=False)  # fmt: skip
+                        skipinitialspace=True, keep_default_na=False, **engine)  # fmt: skip
     header = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(first.iloc[0])]
     named = names is None or header == list(names)
     if names is not None and len(header) != len(names):
@@ -195,12 +199,13 @@ def _open(
         )
     columns = header if named else list(names or ())
     _check_header(columns, path)
-    # Types that differ between parts of a big file are told from the whole column.
+    if plain:
+        # Types that differ between parts of a big file are told from the whole column.
+        engine["low_memory"] = False
     return pd.read_csv(
         path,
         sep=separator,
         decimal=decimal,
-        low_memory=False,
         names=columns,
         header=0 if named else None,
         dtype={
@@ -213,6 +218,7 @@ def _open(
         ),
         skipinitialspace=True,
         index_col=False,
+        **engine,
         **options,
     )
 
