@@ -170,6 +170,14 @@ def test_rows_with_too_few_cells(tmp_path, row, line, stream):
         list(data.read_csv(path, chunk_rows=7))
 
 
+@pytest.mark.parametrize("first", ['"age","y"', "# from the survey\nrow,age,y"])
+def test_rows_with_more_cells_than_there_are_column_names(tmp_path, first):
+    path = tmp_path / "survey.csv"  # as R writes it
+    path.write_text("\n".join([first, *(f'"{n}",{20 + n},{n % 2}' for n in range(40))]))
+    with pytest.raises(ValueError, match=r"survey.csv has more cells in its rows.*pandas.read_csv"):
+        data.from_csv(path, {"y": "binary"})
+
+
 def test_a_file_that_was_cut_off(tmp_path):
     content = gzip.compress("\n".join([HEADER, *ROWS])[:-8].encode())
     (tmp_path / "a.csv.gz").write_bytes(content)

@@ -295,7 +295,14 @@ def _readable(path: Path, separator: str) -> Iterator[None]:
         raise ValueError(f"{path} is empty. It needs a line with column names, and rows.") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text in UTF-8: {error}. Convert it to UTF-8.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserWarning:
+        raise ValueError(
+            f"{path} has more cells in its rows than column names in its first line. Give each "
+            "column a name there, also that of the row numbers, which R leaves out (or read it "
+            "with pandas.read_csv, and pass the frame to from_dataframe); lines above the names "
+            "must go."
+        ) from None
+    except pd.errors.ParserError as error:
         raise ValueError(
             f"{path} is not a table with {separator!r} between cells: {error}. Check the separator "
             "and quotes of that line."
