@@ -178,6 +178,21 @@ def test_rows_with_more_cells_than_there_are_column_names(tmp_path, first):
         data.from_csv(path, {"y": "binary"})
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_quotes_that_are_plain_signs_swallow_no_rows(tmp_path, stream):
+    path = tmp_path / "messages.tsv"
+    rows = [f"{'spam' if n % 2 else 'ham'}\tmessage {n}" for n in range(40)]
+    rows[5], rows[8] = 'spam\t"What now', 'ham\t"Nothing" he said'
+    path.write_text("\n".join(["kind\ttext", *rows]))
+    options = {"separator": "\t", "encoding": {"texts": ["text"]}, "stream": stream}
+    with pytest.raises(ValueError, match=r"with a quote in line 7 .*within line 10: rows.*lost"):
+        data.from_csv(path, {"kind": "binary"}, **options)
+
+    rows[5], rows[8] = 'spam\t"What\n""now"""', 'ham\t"Nothing" he said'
+    path.write_text("\n".join(["kind\ttext", *rows]))
+    assert data.from_csv(path, {"kind": "binary"}, **options).sizes["train"] == 32
+
+
 def test_a_file_that_was_cut_off(tmp_path):
     content = gzip.compress("\n".join([HEADER, *ROWS])[:-8].encode())
     (tmp_path / "a.csv.gz").write_bytes(content)

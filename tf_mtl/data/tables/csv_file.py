@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,8 @@ def read_csv(
             frames[str(one)] = _open(one, *reading)
         if _may_be_short(frames[str(one)]):
             _check_rows(one, separator, frames[str(one)].shape[1])
+        if _has_line_breaks(frames[str(one)]):
+            _check_quotes(one, separator)
     return join_files(frames)
 
 
@@ -160,7 +162,8 @@ def _pieces(
     reading = (separator, decimal, names, missing_values, text_columns)
     with _readable(path, separator):
         pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
-    unchecked = columns is None  # all columns are read when a file is read first
+    # All columns are read when a file is read first.
+    unchecked = unchecked_quotes = columns is None
     with pieces:
         while True:
             with _readable(path, separator):
@@ -170,6 +173,9 @@ def _pieces(
             if unchecked and _may_be_short(piece):
                 _check_rows(path, separator, piece.shape[1])
                 unchecked = False
+            if unchecked_quotes and _has_line_breaks(piece):
+                _check_quotes(path, separator)
+                unchecked_quotes = False
             yield piece
 
 
@@ -266,6 +272,53 @@ def _check_rows(path: Path, separator: str, columns: int) -> None:
                     f"of them: {separator.join(cells)[:60]!r}. Is the file cut off? Complete the "
                     f"line; an empty cell needs its {separator!r} too."
                 )
+
+
+def _has_line_breaks(frame: Any) -> bool:
+    """Whether a quoted cell goes on in another line."""
+    texts = (frame[name] for name in frame.columns if frame[name].dtype.kind in "OU")
+    return any(cells.astype("str").str.contains("\n", regex=False).any() for cells in texts)
+
+
+def _check_quotes(path: Path, separator: str) -> None:
+    """Raises `ValueError` for a text that begins with a quote and swallows the lines below."""
+    from pandas.io.common import get_handle
+
+    if len(separator) > 1:
+        return
+    form: dict[str, Any] = {"delimiter": separator, "skipinitialspace": True}
+    row: list[str] = []  # its lines
+
+    def remembered(lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            row.append(line)
+            yield line
+
+    with (
+        _readable(path, separator),
+        contextlib.suppress(csv.Error),  # a cell that is too long for it
+        get_handle(path, "r", encoding="utf-8", compression="infer") as opened,
+    ):
+        rows = csv.reader(remembered(opened.handle), **form)
+        for _ in rows:
+            if len(row) > 1 and not _is_well_quoted(row, form):
+                raise ValueError(
+                    f"{path} has a cell that begins with a quote in line "
+                    f"{rows.line_num - len(row) + 1} and ends at a quote within line "
+                    f"{rows.line_num}: rows would be lost in it. A quote within a quoted cell is "
+                    'written twice, "". Where quotes are plain signs, read the file with '
+                    "pandas.read_csv(…, quoting=3), and pass the frame to from_dataframe."
+                )
+            row.clear()
+
+
+def _is_well_quoted(row: list[str], form: dict[str, Any]) -> bool:
+    """Whether a separator or the end of the row follows each quote that ends a cell."""
+    try:
+        list(csv.reader(row, strict=True, **form))
+    except csv.Error:
+        return False
+    return True
 
 
 def _with_spaces(missing_values: Sequence[str]) -> list[str]:
