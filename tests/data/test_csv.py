@@ -36,6 +36,18 @@ def test_separators_and_compression(tmp_path):
         data.from_csv(tmp_path / "a.csv.gz", TARGETS)
 
 
+@pytest.mark.parametrize(("separator", "written"), [("::", "::"), (r"\|", "|"), (r"\s+", "   ")])
+@pytest.mark.parametrize("stream", [False, True])
+def test_separators_of_several_signs(tmp_path, separator, written, stream):
+    path = tmp_path / "ratings.dat"
+    rows = [["user", "film", "stars"], *([f"{n}", f"f{n % 3}", f"{n % 5}.5"] for n in range(50))]
+    path.write_text("\n".join(map(written.join, rows)))
+    splits = data.from_csv(path, {"stars": "regression"}, separator=separator, stream=stream)
+    assert splits.sizes == {"train": 40, "valid": 5, "test": 5}
+    dtypes = {name: tensor.dtype for name, tensor in splits.inputs.items()}
+    assert dtypes == {"user": "float32", "film": "string"}
+
+
 @pytest.mark.parametrize("separator", ["\t", r"\t"])
 def test_tabs(tmp_path, separator):
     rows = [row.replace(",", "\t") for row in ROWS]
@@ -156,6 +168,29 @@ def test_rows_with_too_few_cells(tmp_path, row, line, stream):
         data.from_csv(path, {"y": "binary"}, stream=stream)
     with pytest.raises(ValueError, match=line):
         list(data.read_csv(path, chunk_rows=7))
+
+
+@pytest.mark.parametrize("first", ['"age","y"', "# from the survey\nrow,age,y"])
+def test_rows_with_more_cells_than_there_are_column_names(tmp_path, first):
+    path = tmp_path / "survey.csv"  # as R writes it
+    path.write_text("\n".join([first, *(f'"{n}",{20 + n},{n % 2}' for n in range(40))]))
+    with pytest.raises(ValueError, match=r"survey.csv has more cells in its rows.*pandas.read_csv"):
+        data.from_csv(path, {"y": "binary"})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_quotes_that_are_plain_signs_swallow_no_rows(tmp_path, stream):
+    path = tmp_path / "messages.tsv"
+    rows = [f"{'spam' if n % 2 else 'ham'}\tmessage {n}" for n in range(40)]
+    rows[5], rows[8] = 'spam\t"What now', 'ham\t"Nothing" he said'
+    path.write_text("\n".join(["kind\ttext", *rows]))
+    options = {"separator": "\t", "encoding": {"texts": ["text"]}, "stream": stream}
+    with pytest.raises(ValueError, match=r"with a quote in line 7 .*within line 10: rows.*lost"):
+        data.from_csv(path, {"kind": "binary"}, **options)
+
+    rows[5], rows[8] = 'spam\t"What\n""now"""', 'ham\t"Nothing" he said'
+    path.write_text("\n".join(["kind\ttext", *rows]))
+    assert data.from_csv(path, {"kind": "binary"}, **options).sizes["train"] == 32
 
 
 def test_a_file_that_was_cut_off(tmp_path):

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pandas as pd
@@ -263,6 +265,35 @@ def test_many_whole_numbers_need_a_kind():
     x = np.zeros((300, 1))
     with pytest.raises(ValueError, match=r"300 different whole numbers.*State its kind"):
         data.from_numpy(x, {"price": np.arange(300)})
+
+
+@pytest.mark.parametrize(
+    ("price", "stray"),
+    [
+        (lambda row: f"{row / 4:.2f}", "?"),  # one cell has made text of a column of numbers
+        (lambda row: f"{row},5", None),  # decimal commas
+        (lambda row: f"{row}", "free"),
+        (lambda row: f"2024-01-{row % 28 + 1:02d}", None),
+    ],
+)
+def test_texts_that_look_like_numbers_need_a_kind(price, stray):
+    y = [price(row) for row in range(150)]
+    y[7] = y[7] if stray is None else stray
+    where = "" if stray is None else rf".*first in row 7 \('{re.escape(stray)}'\)"
+    with pytest.raises(ValueError, match=rf"look like numbers or dates{where}.*State its kind"):
+        data.from_numpy(np.zeros((150, 1)), {"price": np.array(y, object)})
+
+
+def test_few_texts_of_digits_are_classes_by_themselves():
+    y = {"floor": np.array(["1", "2", "10"] * 10, object)}
+    splits = data.from_numpy(np.zeros((30, 1)), y)
+    assert splits.targets["floor"].class_names == ("1", "2", "10")
+
+
+def test_a_regression_whose_numbers_become_equal_in_float32_is_reported():
+    time = 1.7e9 + np.arange(60)  # seconds since 1970: float32 has steps of 128
+    with pytest.warns(UserWarning, match=r"task 'time'.*lie 128 apart and become equal"):
+        data.from_numpy(np.zeros((60, 1)), {"time": time}, {"time": "regression"})
 
 
 def test_unknown_task_to_stratify_by():

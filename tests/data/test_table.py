@@ -448,6 +448,14 @@ def test_test_rows_without_some_of_the_labels(status, label):
     assert set(y["single"].numpy()) == set(y["y"].numpy()) == {label}
 
 
+def test_positive_values_that_the_test_rows_write_otherwise_are_reported():
+    frame = pd.DataFrame({"x": range(60), "income": ["<=50K", ">50K"] * 30})
+    rules = {"rich": {"column": "income", "positive": ">50K"}}
+    test = frame.assign(income=frame["income"] + ".")  # as in the test file of Adult
+    with pytest.warns(UserWarning, match=r"'rich' is positive: column 'income'.*'>50K\.'"):
+        data.from_dataframe(frame, rules, test=test)
+
+
 @pytest.mark.parametrize("dtype", [bool, object, "boolean", "category"])
 @pytest.mark.parametrize("gaps", ["train", "test", "both"])
 def test_bools_with_and_without_missing_ones(dtype, gaps):

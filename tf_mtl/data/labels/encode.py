@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...names import unknown_name
+from ..tables.cells import is_written
 from ..tables.frames import repeated_rows
 from ..targets import KINDS, Target
 from .classes import MANY_CLASSES, classes_of
@@ -15,6 +16,9 @@ from .labels import MISSING, Labels
 from .numbers import flags_of, numbers_of
 from .plain import plain
 from .tokens import padded, tags_by_row
+
+# Text of which at least this share looks like numbers is taken for numbers with stray cells.
+_MOSTLY = 0.9
 
 
 def encode_labels(
@@ -85,10 +89,33 @@ def _infer(labels: Labels) -> str:
     if values.dtype.kind == "b":
         return "binary"
     missing = values == ("" if values.dtype.kind == "O" else MISSING)
-    count = len(np.unique(values[~missing]))
+    different = np.unique(values[~missing])
+    count = len(different)
+    if values.dtype.kind == "O":
+        _check_texts(labels, different)
     if values.dtype.kind in "iu" and count > MANY_CLASSES:
         raise ValueError(
             f"Task {labels.task!r} ({labels.source}) has {count} different whole numbers: classes, "
             "or a number to predict? State its kind: 'classification' or 'regression'."
         )
     return "binary" if count == 2 else "classification"
+
+
+def _check_texts(labels: Labels, different: np.ndarray) -> None:
+    """Raises `ValueError` for text that looks like numbers: one stray cell makes text of all."""
+    written = [text for text in different if is_written(text)]
+    # Digits alone are often codes, of which there are few.
+    odd = [text for text in written if not text.strip().isdigit()]
+    if len(written) < _MOSTLY * len(different) or not (odd or len(different) > MANY_CLASSES):
+        return
+    stray = np.isin(labels.values, list({*different} - {*written}))
+    message = (
+        f"Task {labels.task!r} ({labels.source}) has {len(written)} different texts that look "
+        f"like numbers or dates, such as {(odd or written)[0]!r}"
+        + (f", and others, the first in {labels.row(stray)}" if stray.any() else "")
+    )
+    raise ValueError(
+        f"{message}: classes, or a number to predict? State its kind, 'classification' or "
+        "'regression'. For a number declare other texts as missing values; 1,5 needs a decimal "
+        "point (from_csv: decimal=',')."
+    )

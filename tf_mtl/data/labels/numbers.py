@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
+from ..tables.cells import coarse_step
 from ..targets import Target
 from .labels import MISSING, Labels, known_labels
 
 
 def numbers_of(labels: Labels, target: Target | None) -> tuple[np.ndarray, Target]:
-    """Returns numbers as float32, missing ones as NaN."""
+    """Returns numbers as float32, missing ones as NaN.
+
+    Warns:
+        UserWarning: If numbers become equal in float32.
+    """
     values = labels.values
     if values.dtype.kind == "O":
         values = _parse(labels)
@@ -23,7 +30,25 @@ def numbers_of(labels: Labels, target: Target | None) -> tuple[np.ndarray, Targe
     units = 1 if numbers.ndim == 1 else numbers.shape[1]
     found = target or Target("regression", units=units)
     _check_units(labels, found, units)
+    _check_steps(labels, values)
     return numbers, found
+
+
+def _check_steps(labels: Labels, values: np.ndarray) -> None:
+    """Warns of numbers that lie too close to each other for float32, such as large ones."""
+    for column in values.astype("float64").reshape(len(values), -1).T:
+        known = column[~np.isnan(column)]
+        if not (known.astype("float32") != known).any():
+            continue
+        least, greatest = float(known.min()), float(known.max())
+        step = coarse_step(least, greatest)
+        if step:
+            warnings.warn(
+                f"Labels of task {labels.task!r} ({labels.source}) are numbers from {least:.17g} "
+                f"to {greatest:.17g}, which as float32 lie {step:.3g} apart and become equal. "
+                "Subtract a number from them before, and add it to the predictions.",
+                stacklevel=2,
+            )
 
 
 def _parse(labels: Labels) -> np.ndarray:

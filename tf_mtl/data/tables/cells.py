@@ -24,6 +24,21 @@ _MOSTLY = 0.9
 _STEPS = 256
 
 
+def is_written(text: str) -> bool:
+    """Whether text looks like a number or a date, as people or other programs write them."""
+    text = text.strip()
+    return bool(_WRITTEN.fullmatch(text) or _ISO_DATE.fullmatch(text))
+
+
+def coarse_step(least: float, greatest: float) -> float:
+    """Returns how far numbers in a range lie apart as float32 if they become equal, otherwise 0."""
+    if least == greatest:
+        return 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = float(np.spacing(np.float32(max(abs(least), abs(greatest)))))
+    return step if (greatest - least) / step < _STEPS else 0.0
+
+
 class Cells:
     """The cells of one column, of which no more is kept than tells its kind.
 
@@ -141,12 +156,8 @@ class Cells:
 
     def _check_steps(self, what: str) -> None:
         """Warns of numbers that lie too close to each other for float32, such as large ones."""
-        if not self._rounded or self._least == self._greatest:
-            return
-        with np.errstate(over="ignore", invalid="ignore"):
-            step = np.spacing(np.float32(max(abs(self._least), abs(self._greatest))))
-            steps = (self._greatest - self._least) / step
-        if steps < _STEPS:
+        step = coarse_step(self._least, self._greatest) if self._rounded else 0.0
+        if step:
             warnings.warn(
                 f"{what} holds numbers from {self._least:.17g} to {self._greatest:.17g}, which as "
                 f"float32 lie {step:.3g} apart and become equal. Subtract a number from them, list "

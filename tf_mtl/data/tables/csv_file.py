@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def from_csv(
         targets: Which columns are labels of what kind; see `from_dataframe`.
         test_path: File or files with the test rows in the same columns, if the source keeps them
             apart.
-        separator: Between cells; a tab is "\t", also if it comes as a backslash and a t.
+        separator: Between cells; a tab is "\t", also if it comes as a backslash and a t. Several
+            signs, such as "::", are a regular expression.
         decimal: Between the whole and the rest of a number: "," where 1,5 is one and a half.
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
@@ -141,6 +142,8 @@ def read_csv(
             frames[str(one)] = _open(one, *reading)
         if _may_be_short(frames[str(one)]):
             _check_rows(one, separator, frames[str(one)].shape[1])
+        if _has_line_breaks(frames[str(one)]):
+            _check_quotes(one, separator)
     return join_files(frames)
 
 
@@ -159,7 +162,8 @@ def _pieces(
     reading = (separator, decimal, names, missing_values, text_columns)
     with _readable(path, separator):
         pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
-    unchecked = columns is None  # all columns are read when a file is read first
+    # All columns are read when a file is read first.
+    unchecked = unchecked_quotes = columns is None
     with pieces:
         while True:
             with _readable(path, separator):
@@ -169,6 +173,9 @@ def _pieces(
             if unchecked and _may_be_short(piece):
                 _check_rows(path, separator, piece.shape[1])
                 unchecked = False
+            if unchecked_quotes and _has_line_breaks(piece):
+                _check_quotes(path, separator)
+                unchecked_quotes = False
             yield piece
 
 
@@ -185,8 +192,11 @@ def _open(
     """Returns the table in a file, or pandas' iterator over its parts."""
     import pandas as pd
 
+    # pandas' fast parser takes one sign, or blanks; by itself it would warn and take the other.
+    plain = len(separator) == 1 or separator == r"\s+"
+    engine: dict[str, Any] = {} if plain else {"engine": "python"}
     first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str,
-                        skipinitialspace=True, keep_default_na=False)  # fmt: skip
+                        skipinitialspace=True, keep_default_na=False, **engine)  # fmt: skip
     header = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(first.iloc[0])]
     named = names is None or header == list(names)
     if names is not None and len(header) != len(names):
@@ -195,12 +205,13 @@ def _open(
         )
     columns = header if named else list(names or ())
     _check_header(columns, path)
-    # Types that differ between parts of a big file are told from the whole column.
+    if plain:
+        # Types that differ between parts of a big file are told from the whole column.
+        engine["low_memory"] = False
     return pd.read_csv(
         path,
         sep=separator,
         decimal=decimal,
-        low_memory=False,
         names=columns,
         header=0 if named else None,
         dtype={
@@ -213,6 +224,7 @@ def _open(
         ),
         skipinitialspace=True,
         index_col=False,
+        **engine,
         **options,
     )
 
@@ -262,6 +274,53 @@ def _check_rows(path: Path, separator: str, columns: int) -> None:
                 )
 
 
+def _has_line_breaks(frame: Any) -> bool:
+    """Whether a quoted cell goes on in another line."""
+    texts = (frame[name] for name in frame.columns if frame[name].dtype.kind in "OU")
+    return any(cells.astype("str").str.contains("\n", regex=False).any() for cells in texts)
+
+
+def _check_quotes(path: Path, separator: str) -> None:
+    """Raises `ValueError` for a text that begins with a quote and swallows the lines below."""
+    from pandas.io.common import get_handle
+
+    if len(separator) > 1:
+        return
+    form: dict[str, Any] = {"delimiter": separator, "skipinitialspace": True}
+    row: list[str] = []  # its lines
+
+    def remembered(lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            row.append(line)
+            yield line
+
+    with (
+        _readable(path, separator),
+        contextlib.suppress(csv.Error),  # a cell that is too long for it
+        get_handle(path, "r", encoding="utf-8", compression="infer") as opened,
+    ):
+        rows = csv.reader(remembered(opened.handle), **form)
+        for _ in rows:
+            if len(row) > 1 and not _is_well_quoted(row, form):
+                raise ValueError(
+                    f"{path} has a cell that begins with a quote in line "
+                    f"{rows.line_num - len(row) + 1} and ends at a quote within line "
+                    f"{rows.line_num}: rows would be lost in it. A quote within a quoted cell is "
+                    'written twice, "". Where quotes are plain signs, read the file with '
+                    "pandas.read_csv(…, quoting=3), and pass the frame to from_dataframe."
+                )
+            row.clear()
+
+
+def _is_well_quoted(row: list[str], form: dict[str, Any]) -> bool:
+    """Whether a separator or the end of the row follows each quote that ends a cell."""
+    try:
+        list(csv.reader(row, strict=True, **form))
+    except csv.Error:
+        return False
+    return True
+
+
 def _with_spaces(missing_values: Sequence[str]) -> list[str]:
     """Returns what is missing, also with spaces behind it: pandas drops those in front only."""
     return [
@@ -289,7 +348,14 @@ def _readable(path: Path, separator: str) -> Iterator[None]:
         raise ValueError(f"{path} is empty. It needs a line with column names, and rows.") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text in UTF-8: {error}. Convert it to UTF-8.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserWarning:
+        raise ValueError(
+            f"{path} has more cells in its rows than column names in its first line. Give each "
+            "column a name there, also that of the row numbers, which R leaves out (or read it "
+            "with pandas.read_csv, and pass the frame to from_dataframe); lines above the names "
+            "must go."
+        ) from None
+    except pd.errors.ParserError as error:
         raise ValueError(
             f"{path} is not a table with {separator!r} between cells: {error}. Check the separator "
             "and quotes of that line."

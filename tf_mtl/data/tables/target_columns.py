@@ -157,7 +157,7 @@ def encode_columns(
         known: The `Target` that the training file gave, for a test file.
 
     Warns:
-        UserWarning: If -1, a missing label, stands among classes.
+        UserWarning: If -1, a missing label, stands among classes, or a test file has no `positive`.
     """
     kind = target.kind if known is None else known
     plural = "s" * (len(target.columns) > 1)
@@ -286,9 +286,18 @@ def _positive(
     texts = as_text(series)
     labels = np.isin(texts.astype(str), target.positive).astype("int32")
     labels[texts == ""] = MISSING
-    if known is not None:
-        return labels, known
     found = [str(text) for text in np.unique(texts[texts != ""].astype(str))]
+    if known is not None:
+        unseen = set(found) - {*target.positive, *(known.class_names or ())}
+        if unseen and not (labels == 1).any():
+            warnings.warn(
+                f"No label of task {target.task!r} is positive: {where} holds "
+                f"{', '.join(map(repr, found[:8]))}{', …' * (len(found) > 8)}, and none of "
+                f"{list(target.positive)}. If it is written otherwise than in the training rows, "
+                "name both in `positive`.",
+                stacklevel=2,
+            )
+        return labels, known
     chosen = [choice for choice in target.positive if choice in found]
     if not chosen:
         what = f"positive value of task {target.task!r} in {where}"
