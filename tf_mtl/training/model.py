@@ -309,7 +309,9 @@ class MultiTaskModel(keras.Model):
 
     def show_loss(self, loss: tf.Tensor, x: Any) -> None:
         """Adds the loss of a batch to the displayed mean."""
-        self._loss_tracker.update_state(loss, sample_weight=tf.shape(keras.tree.flatten(x)[0])[0])
+        # Inputs that are optional may be None.
+        given = next(each for each in keras.tree.flatten(x) if each is not None)
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(given)[0])
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None, **kwargs: Any) -> Any:
         """Returns the outputs, as a functional Keras model does.
