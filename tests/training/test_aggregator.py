@@ -184,6 +184,31 @@ def test_a_single_task_follows_its_own_gradient(method, tmp_path):
     assert difference(keras.models.load_model(tmp_path / "one.keras"), model) == 0.0
 
 
+class SumOfThoseGiven(keras.layers.Layer):
+    def call(self, x, more=None):
+        return x if more is None else x + more
+
+    def compute_output_shape(self, x_shape, more_shape=None):
+        return x_shape
+
+
+@pytest.mark.parametrize("wrt", ["parameters", "features"])
+def test_an_input_that_is_optional_may_be_none(wrt):
+    inputs = {
+        "more": keras.Input((8,), name="more", optional=True),
+        "x": keras.Input((8,), name="x"),
+    }
+    total = SumOfThoseGiven()(inputs["x"], inputs["more"])
+    features = keras.layers.Dense(4)(total)
+    outputs = {task: keras.layers.Dense(1)(features) for task in ("a", "b")}
+    model = MultiTaskModel(inputs, outputs)
+    model.compile("sgd", dict.fromkeys(outputs, "mse"), aggregator=aggregators.Sum(wrt=wrt))
+    x, y = np.ones((4, 8), "float32"), {task: np.ones((4, 1), "float32") for task in outputs}
+    before = model.evaluate({"more": None, "x": x}, y, verbose=0, return_dict=True)["loss"]
+    loss = model.fit({"more": None, "x": x}, y, verbose=0).history["loss"][0]
+    np.testing.assert_allclose(loss, before, rtol=1e-6)
+
+
 class OwnLoss(MultiTaskModel):
     def compute_loss(self, *args, **kwargs):
         return super().compute_loss(*args, **kwargs) + 1.0

@@ -124,6 +124,17 @@ def test_which_uses_count():
     assert linear_uses(tf.ones((BATCH, DEPTH)), 4) == []
 
 
+def test_the_square_of_a_feature_is_not_linear():
+    """A static batch of as many rows as the feature is wide, with more tasks than these."""
+
+    @tf.function
+    def uses_of_square(feature):
+        tf.matmul(feature, feature)
+        return len(linear_uses(feature, tasks=99))
+
+    assert uses_of_square(tf.ones((16, 16))) == 0
+
+
 def test_without_linear_uses_rows_are_taken():
     feature = tf.ones((BATCH, DEPTH))
     assert isinstance(feature_gradients(feature, [], [[feature], [None]]), FeatureRows)

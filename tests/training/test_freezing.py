@@ -336,6 +336,8 @@ def test_factors_are_checked():
         layerwise_optimizer("adam", model, {"body": -1.0})
     with pytest.raises(ValueError, match="clipnorm"):
         layerwise_optimizer(keras.optimizers.Adam(global_clipnorm=1.0), model, {"body": 1.0})
+    with pytest.raises(TypeError, match="The optimizer comes first"):
+        layerwise_optimizer(model, "adam", {"body": 1.0})
     with pytest.raises(ValueError, match="rate"):
         layer_decay(model, 0.0)
     used = keras.optimizers.Adam()

@@ -150,7 +150,7 @@ def _products(feature: tf.Tensor) -> list[tf.Operation] | None:
     for use in feature.consumers():
         if use.type == "Cast":
             behind = _products(use.outputs[0])
-        elif use.type == "MatMul" and use.inputs[0] is feature and not _transposes(use):
+        elif use.type == "MatMul" and _is_linear(use, feature):
             behind = [use]
         else:
             behind = [] if use.type == "Shape" else None
@@ -160,8 +160,11 @@ def _products(feature: tf.Tensor) -> list[tf.Operation] | None:
     return found
 
 
-def _transposes(product: tf.Operation) -> bool:
-    return product.get_attr("transpose_a") or product.get_attr("transpose_b")
+def _is_linear(product: tf.Operation, feature: tf.Tensor) -> bool:
+    """Whether a product is one of the feature, from the left, with another matrix as it is."""
+    transposes = product.get_attr("transpose_a") or product.get_attr("transpose_b")
+    left, right = product.inputs
+    return left is feature and right is not feature and not transposes
 
 
 def _inner_products(left: tf.Tensor, right: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:

@@ -187,6 +187,7 @@ def layerwise_optimizer(
             counts before that of the model it is in. 0 leaves it as it is.
 
     Raises:
+        TypeError: If optimizer and model are not in this order.
         ValueError: For an unknown layer, or as `LayerwiseOptimizer` does.
 
     >>> from tf_mtl import build_model, heads
@@ -196,6 +197,11 @@ def layerwise_optimizer(
     >>> optimizer.groups, [path for path, _ in optimizer.made_for[:2]]
     ([(0.1, [0, 1])], ['trunk/kernel', 'trunk/bias'])
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"`model` must be a Keras model. Received: {model!r}. The optimizer comes first: "
+            "layerwise_optimizer(optimizer, model, {layer: factor})."
+        )
     layers = [layer for layer in sublayers(model)[1:] if layer.trainable_weights]
     check_known(factors, [layer.name for layer in layers], "trained layer in `factors`:")
     owners = _owners(model, [layer for layer in layers if layer.name in factors])

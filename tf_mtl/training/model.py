@@ -25,7 +25,7 @@ from .fit_arguments import evaluate_arguments, fit_arguments
 from .gradual_unfreezing import HeldBack
 from .interruption import stop_reading
 from .packed_logs import with_packed_logs
-from .replicas import num_replicas
+from .replicas import MeanOfShares, num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
@@ -177,6 +177,8 @@ class MultiTaskModel(keras.Model):
             if losses:
                 task_losses = {task: TaskLoss(value, rules[task]) for task, value in losses.items()}
                 self._compile_loss = TaskLosses(task_losses, weights, self.tasks, weighting)
+                if num_replicas() > 1:
+                    self._loss_tracker = MeanOfShares(name="loss")
             if by_task or weighted:
                 self._compile_metrics = TaskMetrics(by_task, weighted, rules, sorted(self.tasks))
             if losses and any(each is not None for each in (weighting, aggregator, adversary)):
@@ -307,7 +309,9 @@ class MultiTaskModel(keras.Model):
 
     def show_loss(self, loss: tf.Tensor, x: Any) -> None:
         """Adds the loss of a batch to the displayed mean."""
-        self._loss_tracker.update_state(loss, sample_weight=tf.shape(keras.tree.flatten(x)[0])[0])
+        # Inputs that are optional may be None.
+        given = next(each for each in keras.tree.flatten(x) if each is not None)
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(given)[0])
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None, **kwargs: Any) -> Any:
         """Returns the outputs, as a functional Keras model does.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 import tensorflow as tf
 
 
@@ -21,3 +24,16 @@ def global_sum(tensor: tf.Tensor) -> tf.Tensor:
     if num_replicas() == 1 or tf.distribute.in_cross_replica_context():
         return tensor
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensor)
+
+
+class MeanOfShares(keras.metrics.Mean):
+    """The mean over batches of what replicas hold shares of; a batch counts by its global size.
+
+    By the rows of each replica, as in Keras, where each has a mean of its own rows, the shares of
+    a last batch that does not divide evenly would add up to another value.
+    """
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Adds a share, times the number of replicas, of a batch with so many rows on this one."""
+        rows = global_sum(tf.cast(sample_weight, "float32"))
+        super().update_state(values, sample_weight=rows / num_replicas())
