@@ -85,6 +85,26 @@ def test_what_all_columns_have_in_common_does_not_drown_the_rest():
     np.testing.assert_allclose(ours.gramian.numpy(), rows @ rows.T, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("widths", [[3] * 20, [50] * 6], ids=["few", "many"])
+def test_what_cancels_altogether_is_absent(widths):
+    """Equal columns under a softmax: the squared norm is rounding, of either sign."""
+    left, _ = sampled(widths)
+    left = [(task, each - each.mean(axis=1, keepdims=True)) for task, each in left]
+    left[0] = (0, np.ones_like(left[0][1]))
+    right = [np.full((DEPTH, n), 0.7, "float32") for n in widths]
+    norms = np.diag(products(left, right, len(widths)).gramian.numpy())
+    assert norms[0] > 0.0
+    assert np.all(norms[1:] == 0.0)
+
+
+@pytest.mark.parametrize("widths", [[1] * 3, [50] * 3], ids=["few", "many"])
+def test_an_overflow_is_not_taken_for_absence(widths):
+    left, right = sampled(widths)
+    left[1][1][0, 0] = np.inf
+    norms = np.diag(products(left, right, 3).gramian.numpy())
+    assert not np.isfinite(norms[1])
+
+
 def test_without_any_gradient():
     none = products([], [], 2)
     assert np.all(none.gramian.numpy() == 0.0)

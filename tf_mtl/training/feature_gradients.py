@@ -20,6 +20,8 @@ from ..aggregators.gramian import combine, inner_products
 FEW = 128
 # Products whose sum is smaller than their sizes by more than this are formed anew in float64.
 CANCELLATION = 4.0
+# A gradient that is shorter than its terms by more than this is their rounding.
+LOST = 1e-6
 # Relative error of the sums that are not, as measured on the CPU: at most 9e-7.
 ACCURACY = 2.0**-20
 
@@ -171,15 +173,16 @@ def _inner_products(left: tf.Tensor, right: tf.Tensor, sums: tf.Tensor) -> tf.Te
     """Returns the Gramian, by products in float64 where much of those in float32 cancels."""
 
     def exact() -> tf.Tensor:
-        return _summed(_squared(tf.cast(left, tf.float64), tf.cast(right, tf.float64)), sums)
+        products = _squared(tf.cast(left, tf.float64), tf.cast(right, tf.float64))
+        return _summed(products, sums)[0]
 
     if left.dtype == tf.float64:
         return exact()
     (left_units, left_sizes), (right_units, right_sizes) = _units(left), _units(right)
     sizes = tf.cast(left_sizes, tf.float64) * tf.cast(right_sizes, tf.float64)
     products = tf.cast(_squared(left_units, right_units), tf.float64) * sizes[:, None] * sizes
-    gramian, total = _summed(products, sums), _summed(tf.abs(products), sums)
-    fits = tf.linalg.diag_part(total) <= CANCELLATION * tf.linalg.diag_part(gramian)
+    gramian, total = _summed(products, sums)
+    fits = total <= CANCELLATION * tf.linalg.diag_part(gramian)
     return tf.cond(tf.reduce_all(fits), lambda: gramian, exact)
 
 
@@ -193,6 +196,12 @@ def _squared(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     return tf.matmul(left, left, transpose_a=True) * tf.matmul(right, right, transpose_a=True)
 
 
-def _summed(products: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
-    """Returns `[T, T]` sums over the columns of each two tasks."""
-    return tf.matmul(tf.matmul(sums, products), sums, transpose_b=True)
+def _summed(products: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns `[T, T]` sums over the columns of each two tasks, and `[T]` sums of their sizes.
+
+    A task whose products cancel, but for the rounding of gradients in float32, is absent.
+    """
+    gramian = tf.matmul(tf.matmul(sums, products), sums, transpose_b=True)
+    sizes = tf.reduce_sum(tf.matmul(sums, tf.abs(products)) * sums, axis=1)
+    lost = (tf.linalg.diag_part(gramian) <= LOST**2 * sizes) & tf.math.is_finite(sizes)
+    return tf.where(lost[:, None] | lost[None, :], tf.zeros_like(gramian), gramian), sizes
