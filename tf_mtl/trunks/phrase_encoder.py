@@ -60,8 +60,8 @@ class PhraseEncoder(Body):
             **kwargs: Arguments of the constructor other than `phrases`.
 
         >>> encoder = PhraseEncoder.for_texts(["A b", "a"], length=2)
-        >>> encoder.phrases.get_vocabulary()
-        ['', '[UNK]', 'a', 'b', 'a b']
+        >>> encoder.phrases.vocabulary_size()  # padding, unknown, a, b, a b
+        5
         """
         phrases = keras.layers.TextVectorization(
             max_tokens=max_phrases,
