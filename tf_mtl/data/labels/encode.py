@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...names import unknown_name
-from ..tables.cells import is_written
+from ..tables.cells import MOSTLY, is_written
 from ..tables.frames import repeated_rows
 from ..targets import KINDS, Target
 from .classes import MANY_CLASSES, classes_of
@@ -16,9 +16,6 @@ from .labels import MISSING, Labels
 from .numbers import flags_of, numbers_of
 from .plain import plain
 from .tokens import padded, tags_by_row
-
-# Text of which at least this share looks like numbers is taken for numbers with stray cells.
-_MOSTLY = 0.9
 
 
 def encode_labels(
@@ -106,7 +103,7 @@ def _check_texts(labels: Labels, different: np.ndarray) -> None:
     written = [text for text in different if is_written(text)]
     # Digits alone are often codes, of which there are few.
     odd = [text for text in written if not text.strip().isdigit()]
-    if len(written) < _MOSTLY * len(different) or not (odd or len(different) > MANY_CLASSES):
+    if len(written) < MOSTLY * len(different) or not (odd or len(different) > MANY_CLASSES):
         return
     stray = np.isin(labels.values, list({*different} - {*written}))
     message = (

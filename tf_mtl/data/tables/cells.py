@@ -19,7 +19,7 @@ _NUMBER = r"[-+]?\d+([.,]\d+)?|[-+]?\d{1,3}([., ']\d{3})+([.,]\d+)?"
 _DATE = r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)\d{2,4}"
 _WRITTEN = re.compile(rf"[-+]?[$€£¥]?\s?({_NUMBER})\s?[$€£¥%]?|{_DATE}")
 # A column of text with at least this share of numbers is taken for numbers with stray cells.
-_MOSTLY = 0.9
+MOSTLY = 0.9
 # Numbers that float32 cannot divide into so many steps are hardly told apart.
 _STEPS = 256
 
@@ -127,14 +127,14 @@ class Cells:
             return "number"
         if self._only_dates:
             return "date"
-        if _MOSTLY <= 1 - self._stray / max(self._present, 1) < 1:
+        if MOSTLY <= 1 - self._stray / max(self._present, 1) < 1:
             cell, row = self._first_stray
             raise ValueError(
                 f"{what} holds numbers but for {self._stray} cells, the first of them {cell} in "
                 f"{row}. Declare it a missing value (from_csv: missing_values=[{cell}]), or list "
                 "the column in `categorical` of the encoding. Numbers such as 1,5 need decimal=','."
             )
-        if any(self._written) and 1 - self._odd / self._present >= _MOSTLY:
+        if any(self._written) and 1 - self._odd / self._present >= MOSTLY:
             cell, row = self._written
             warnings.warn(
                 f"{what} holds text that looks like numbers or dates, such as {cell} in {row}, and "

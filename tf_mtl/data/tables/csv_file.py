@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..files import Files, existing_files, named
 from ..splits import Splits
+from .csv_errors import readable
+from .csv_rows import check_quotes, check_rows, has_line_breaks, may_be_short
 from .encoding import as_encoding
 from .frames import join_files
 from .streamed_table import StreamedTable
@@ -138,12 +137,12 @@ def read_csv(
         return (piece for one in paths for piece in _pieces(one, chunk_rows, None, {}, *reading))
     frames = {}
     for one in paths:
-        with _readable(one, separator):
+        with readable(one, separator):
             frames[str(one)] = _open(one, *reading)
-        if _may_be_short(frames[str(one)]):
-            _check_rows(one, separator, frames[str(one)].shape[1])
-        if _has_line_breaks(frames[str(one)]):
-            _check_quotes(one, separator)
+        if may_be_short(frames[str(one)]):
+            check_rows(one, separator, frames[str(one)].shape[1])
+        if has_line_breaks(frames[str(one)]):
+            check_quotes(one, separator)
     return join_files(frames)
 
 
@@ -160,21 +159,21 @@ def _pieces(
 ) -> Iterator[Any]:
     """Yields tables of so many rows; see `StreamedTable`."""
     reading = (separator, decimal, names, missing_values, text_columns)
-    with _readable(path, separator):
+    with readable(path, separator):
         pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
     # All columns are read when a file is read first.
     unchecked = unchecked_quotes = columns is None
     with pieces:
         while True:
-            with _readable(path, separator):
+            with readable(path, separator):
                 piece = next(pieces, None)
             if piece is None:
                 break
-            if unchecked and _may_be_short(piece):
-                _check_rows(path, separator, piece.shape[1])
+            if unchecked and may_be_short(piece):
+                check_rows(path, separator, piece.shape[1])
                 unchecked = False
-            if unchecked_quotes and _has_line_breaks(piece):
-                _check_quotes(path, separator)
+            if unchecked_quotes and has_line_breaks(piece):
+                check_quotes(path, separator)
                 unchecked_quotes = False
             yield piece
 
@@ -247,80 +246,6 @@ def _check_decimal(decimal: str, separator: str) -> None:
         )
 
 
-def _may_be_short(frame: Any) -> bool:
-    """Whether rows may have too few cells: pandas fills them up with missing ones."""
-    return frame.shape[1] > 1 and bool(frame.iloc[:, -1].isna().any())
-
-
-def _check_rows(path: Path, separator: str, columns: int) -> None:
-    """Raises `ValueError` for a row with fewer cells than there are columns."""
-    from pandas.io.common import get_handle  # opens whatever pandas.read_csv does
-
-    if len(separator) > 1:
-        return  # a pattern, which Python's reader does not know
-    with (
-        _readable(path, separator),
-        contextlib.suppress(csv.Error),  # a cell that is too long for it
-        get_handle(path, "r", encoding="utf-8", compression="infer") as opened,
-    ):
-        lines = csv.reader(opened.handle, delimiter=separator, skipinitialspace=True)
-        for cells in lines:
-            # pandas passes over blank lines.
-            if len(cells) < columns and (len(cells) > 1 or "".join(cells).strip()):
-                raise ValueError(
-                    f"{path} has {columns} columns, but line {lines.line_num} has {len(cells)} "
-                    f"of them: {separator.join(cells)[:60]!r}. Is the file cut off? Complete the "
-                    f"line; an empty cell needs its {separator!r} too."
-                )
-
-
-def _has_line_breaks(frame: Any) -> bool:
-    """Whether a quoted cell goes on in another line."""
-    texts = (frame[name] for name in frame.columns if frame[name].dtype.kind in "OU")
-    return any(cells.astype("str").str.contains("\n", regex=False).any() for cells in texts)
-
-
-def _check_quotes(path: Path, separator: str) -> None:
-    """Raises `ValueError` for a text that begins with a quote and swallows the lines below."""
-    from pandas.io.common import get_handle
-
-    if len(separator) > 1:
-        return
-    form: dict[str, Any] = {"delimiter": separator, "skipinitialspace": True}
-    row: list[str] = []  # its lines
-
-    def remembered(lines: Iterable[str]) -> Iterator[str]:
-        for line in lines:
-            row.append(line)
-            yield line
-
-    with (
-        _readable(path, separator),
-        contextlib.suppress(csv.Error),  # a cell that is too long for it
-        get_handle(path, "r", encoding="utf-8", compression="infer") as opened,
-    ):
-        rows = csv.reader(remembered(opened.handle), **form)
-        for _ in rows:
-            if len(row) > 1 and not _is_well_quoted(row, form):
-                raise ValueError(
-                    f"{path} has a cell that begins with a quote in line "
-                    f"{rows.line_num - len(row) + 1} and ends at a quote within line "
-                    f"{rows.line_num}: rows would be lost in it. A quote within a quoted cell is "
-                    'written twice, "". Where quotes are plain signs, read the file with '
-                    "pandas.read_csv(…, quoting=3), and pass the frame to from_dataframe."
-                )
-            row.clear()
-
-
-def _is_well_quoted(row: list[str], form: dict[str, Any]) -> bool:
-    """Whether a separator or the end of the row follows each quote that ends a cell."""
-    try:
-        list(csv.reader(row, strict=True, **form))
-    except csv.Error:
-        return False
-    return True
-
-
 def _with_spaces(missing_values: Sequence[str]) -> list[str]:
     """Returns what is missing, also with spaces behind it: pandas drops those in front only."""
     return [
@@ -328,46 +253,6 @@ def _with_spaces(missing_values: Sequence[str]) -> list[str]:
         for cell in (*_MISSING, *missing_values)
         for spaces in range(_MOST_SPACES)
     ]
-
-
-@contextlib.contextmanager
-def _readable(path: Path, separator: str) -> Iterator[None]:
-    """Says in one line why pandas cannot read a file."""
-    import lzma
-    import zipfile
-    import zlib
-
-    import pandas as pd
-
-    try:
-        with warnings.catch_warnings():
-            # A row with too many cells would otherwise be cut with a mere warning.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            yield
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path} is empty. It needs a line with column names, and rows.") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8: {error}. Convert it to UTF-8.") from None
-    except pd.errors.ParserWarning:
-        raise ValueError(
-            f"{path} has more cells in its rows than column names in its first line. Give each "
-            "column a name there, also that of the row numbers, which R leaves out (or read it "
-            "with pandas.read_csv, and pass the frame to from_dataframe); lines above the names "
-            "must go."
-        ) from None
-    except pd.errors.ParserError as error:
-        raise ValueError(
-            f"{path} is not a table with {separator!r} between cells: {error}. Check the separator "
-            "and quotes of that line."
-        ) from None
-    except (EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, OSError) as error:
-        raise ValueError(
-            f"{path} cannot be read: {error}. Is it whole, and compressed as its ending says?"
-        ) from None
-    except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f"{path}: {error}") from None
 
 
 def _check_header(names: list[str], path: Path) -> None:
