@@ -9,7 +9,7 @@ import keras
 from .arguments import check_dropout, check_whole
 from .body import Body
 from .masked_layers import AverageSteps, WithMask
-from .texts import check_adapted, named, one_text_each, with_vocabulary
+from .texts import adapted, check_adapted, named, one_text_each, with_vocabulary
 from .word_layers import AtLeastOneWord, KnownWords
 
 
@@ -63,14 +63,8 @@ class PhraseEncoder(Body):
         >>> encoder.phrases.vocabulary_size()  # padding, unknown, a, b, a b
         5
         """
-        phrases = keras.layers.TextVectorization(
-            max_tokens=max_phrases,
-            standardize="lower",
-            split="whitespace",
-            ngrams=check_whole(length, "length"),
-        )
-        phrases.adapt(texts)
-        return cls(phrases, **kwargs)
+        ngrams = check_whole(length, "length")
+        return cls(adapted(texts, max_phrases, ngrams=ngrams), **kwargs)
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:
         """Returns features `[B, units]` of strings `[B]`.

@@ -18,7 +18,7 @@ from .masked_layers import (
     WithMask,
 )
 from .piece_numbers import PieceNumbers, is_tokenizer
-from .texts import check_adapted, named, one_text_each, with_vocabulary
+from .texts import adapted, check_adapted, named, one_text_each, with_vocabulary
 from .word_layers import AtLeastOneWord, ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")
@@ -114,11 +114,7 @@ class TextEncoder(Body):
         >>> TextEncoder.for_texts(["A b", "a"]).words.vocabulary_size()  # padding, unknown, a, b
         4
         """
-        words = keras.layers.TextVectorization(
-            max_tokens=max_words, standardize="lower", split="whitespace"
-        )
-        words.adapt(texts)
-        return cls(words, **kwargs)
+        return cls(adapted(texts, max_words), **kwargs)
 
     @classmethod
     def for_tokenizer(cls, tokenizer: Any, **kwargs: Any) -> TextEncoder:
@@ -239,7 +235,7 @@ def _check_pieces(characters: int, unknown_rate: float) -> None:
 
 
 def _check_words(words: Any, characters: int) -> None:
-    check_adapted(words, "words", "TextEncoder")
+    check_adapted(words, "words", "TextEncoder", ", or a tokenizer of KerasHub")
     config = words.get_config()
     by_place = config["split"] == "whitespace" and config["standardize"] in (None, "lower")
     if characters and (not by_place or config["ngrams"]):

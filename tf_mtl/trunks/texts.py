@@ -28,20 +28,20 @@ def one_text_each(inputs: Any, body: str, name: str) -> Any:
     return inputs
 
 
-def check_adapted(layer: Any, argument: str, body: str) -> None:
+def check_adapted(layer: Any, argument: str, body: str, instead: str = "") -> None:
     """Raises `ValueError` unless a layer looks up padded numbers of words that it knows.
 
     Args:
         layer: What was passed.
         argument: Name of the argument, for the message.
         body: What it was passed to.
+        instead: What else may be passed, for the message.
     """
     maker = f"{body}.for_texts(texts) makes one."
     if not isinstance(layer, keras.layers.TextVectorization):
-        also = ", or a tokenizer of KerasHub" if body == "TextEncoder" else ""
         raise ValueError(
             f"`{argument}` must be a keras.layers.TextVectorization, adapted on the training texts"
-            f"{also}. Received: {layer!r}. {maker}"
+            f"{instead}. Received: {layer!r}. {maker}"
         )
     config = layer.get_config()
     if config["output_mode"] != "int" or config["ragged"]:
@@ -54,6 +54,22 @@ def check_adapted(layer: Any, argument: str, body: str) -> None:
             f"`{argument}` knows no words. Adapt it on the training texts first: "
             f"{argument}.adapt(texts). Or: {maker}"
         )
+
+
+def adapted(texts: Any, most: int | None, **options: Any) -> keras.layers.TextVectorization:
+    """Returns a layer that knows the words of texts in lower case, split at white space.
+
+    Args:
+        texts: A list, an array or a `tf.data.Dataset`.
+        most: Number of words kept, the most frequent ones, with padding and the unknown word; None
+            for all.
+        **options: Other arguments of `keras.layers.TextVectorization`.
+    """
+    layer = keras.layers.TextVectorization(
+        max_tokens=most, standardize="lower", split="whitespace", **options
+    )
+    layer.adapt(texts)
+    return layer
 
 
 def with_vocabulary(layer: keras.layers.TextVectorization) -> keras.layers.TextVectorization:
