@@ -51,9 +51,18 @@ def test_groups_in_a_list_of_which_one_may_have_no_name(name):
 
 def test_two_parts_for_data_with_their_own_test_rows():
     labels = np.repeat([0, 1], 90)
-    train, valid = split_two(180, (0.8, 0.1, 0.1), 0, labels, None)
+    train, valid = split_two(180, (0.8, 0.1, 0.1), 0, labels, None, in_order=False)
     assert (len(train), len(valid)) == (160, 20)
     assert np.sum(labels[valid]) == 10
+
+
+def test_rows_in_time_are_split_by_their_place():
+    parts = data.split(37, (0.6, 0.3, 0.1), in_order=True)
+    assert [len(part) for part in parts] == [22, 11, 4]
+    np.testing.assert_array_equal(np.concatenate(parts), np.arange(37))
+    train, valid = split_two(180, (0.8, 0.1, 0.1), 0, None, None, in_order=True)
+    np.testing.assert_array_equal(np.append(train, valid), np.arange(180))
+    assert len(valid) == 20
 
 
 @pytest.mark.parametrize(
@@ -66,6 +75,9 @@ def test_two_parts_for_data_with_their_own_test_rows():
         ({"rows": 50, "fractions": (0.8, 0.1, 0.2)}, "sum to 1"),
         ({"rows": 50, "stratify": np.zeros(49)}, "49 values for 50 rows"),
         ({"rows": 50, "groups": np.zeros(50)}, "1 groups.*empty part"),
+        ({"rows": 4, "in_order": True}, "4 rows.*empty part"),
+        ({"rows": 50, "in_order": True, "groups": np.zeros(50)}, "Leave out `groups`"),
+        ({"rows": 50, "in_order": True, "stratify": np.zeros(50)}, "Leave out `stratify`"),
     ],
 )
 def test_impossible_splits_are_refused(arguments, message):

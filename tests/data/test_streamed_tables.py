@@ -110,6 +110,7 @@ def assert_same(splits, other):
         {},
         {"batch_size": 7, "seed": 3, "stratify": "level"},
         {"groups": "family", "fractions": (0.6, 0.2, 0.2)},
+        {"in_order": True},
         {"ignore": ["code", "job"], "encoding": {"intervals": 10}},
         {"encoding": {"categorical": ["age", "code"], "max_categories": 5}},
     ],

@@ -348,6 +348,18 @@ def test_groups_and_own_test_rows():
     assert "size" not in splits.inputs
 
 
+def test_rows_in_time_are_not_drawn_at_random():
+    frame = people().assign(day=np.arange(ROWS))
+    splits = data.from_dataframe(frame, TARGETS, in_order=True)
+    train, valid, test = (
+        np.sort(np.concatenate([x["day"][:, 0] for x, _ in part])) for part in splits
+    )
+    np.testing.assert_array_equal(np.concatenate([train, valid, test]), np.arange(ROWS))
+    splits = data.from_dataframe(frame, TARGETS, in_order=True, test=frame)
+    valid = np.concatenate([x["day"][:, 0] for x, _ in splits.valid])
+    np.testing.assert_array_equal(valid, np.arange(ROWS)[-len(valid) :])
+
+
 def test_a_table_for_prediction():
     frame = people()
     splits = data.from_dataframe(frame, TARGETS)

@@ -23,6 +23,7 @@ data:
 
   # fractions: [0.8, 0.1, 0.1]      # training, validation, test
   # stratify: income                # task whose class shares are kept in every part
+  # in_order: true                  # not at random: the last rows are the test rows, as in time
 
   # For a table (CSV, Parquet); separator to missing_values for CSV only:
   # ignore: [id]                    # columns that are neither input nor target

@@ -33,6 +33,7 @@ def from_numpy(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     stratify: str | None = "auto",
     groups: Any = None,
+    in_order: bool = False,
     test: tuple[Any, Mapping[str, Any]] | None = None,
 ) -> Splits:
     """Makes training, validation and test data of arrays.
@@ -55,6 +56,8 @@ def from_numpy(
         stratify: Task whose class shares are kept in every part; "auto" takes the first task
             with classes; None splits at random.
         groups: `[rows]`; rows of one group stay in one part, and so do those without one (None).
+        in_order: Whether rows are split in their order, the last ones for the test, as rows in time
+            need it; not with `groups`.
         test: `(x, y)` of test rows kept apart by the source; otherwise they are split off.
 
     Returns:
@@ -84,6 +87,7 @@ def from_numpy(
         seed=seed,
         stratify=stratify,
         groups=groups,
+        in_order=in_order,
         apart=() if test is None else ("test",),
     )
     if test is not None:
@@ -156,6 +160,7 @@ def split_rows(
     seed: int,
     stratify: str | None,
     groups: Any,
+    in_order: bool,
     apart: Collection[str],
 ) -> dict[str, np.ndarray]:
     """Returns the row numbers of the training rows and of the parts that are split off.
@@ -167,11 +172,12 @@ def split_rows(
         seed: Of the split.
         stratify: Task whose class shares are kept.
         groups: `[rows]`; rows of one group stay in one part.
+        in_order: Whether rows are split in their order.
         apart: Which of "valid" and "test" the source keeps apart.
     """
     with_classes = [task for task, target in kinds.items() if target.has_classes]
     if stratify == "auto":
-        stratify = with_classes[0] if with_classes else None
+        stratify = with_classes[0] if with_classes and not in_order else None
     if stratify is not None:
         check_known([stratify], with_classes, "task with classes to stratify by")
     strata = None if stratify is None else y[stratify]
@@ -180,9 +186,10 @@ def split_rows(
     if len(parts) == 1:
         return {"train": np.arange(count)}
     if len(parts) == 3:
-        found: Sequence[np.ndarray] = split(count, fractions, seed, strata, groups)
+        found: Sequence[np.ndarray] = split(count, fractions, seed, strata, groups, in_order)
     else:
-        found = split_two(count, fractions, seed, strata, groups, PARTS.index(parts[1]))
+        part = PARTS.index(parts[1])
+        found = split_two(count, fractions, seed, strata, groups, in_order, part)
     return dict(zip(parts, found, strict=True))
 
 

@@ -18,6 +18,7 @@ def split(
     seed: int = 0,
     stratify: np.ndarray | None = None,
     groups: Any = None,
+    in_order: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Splits row numbers into training, validation and test rows.
 
@@ -30,20 +31,25 @@ def split(
             the split is random.
         groups: `[rows]` names or numbers; rows of one group stay in one part, and so do those
             without one (None). The fractions then count groups, and `stratify` is not used.
+        in_order: whether the first rows are for training and the last ones for the test, as rows
+            in time need it: drawn at random, nearly every test row has a neighbour in training.
 
     Returns:
         Three sorted int64 arrays of row numbers.
 
     Raises:
-        ValueError: if the fractions do not sum to 1, a part would be empty, or `stratify` or
-            `groups` have another number of rows.
+        ValueError: if the fractions do not sum to 1, a part would be empty, `stratify` or
+            `groups` have another number of rows, or come with `in_order`.
 
     >>> train, valid, test = split(100, seed=1)
     >>> len(train), len(valid), len(test)
     (80, 10, 10)
+    >>> split(5, (0.6, 0.2, 0.2), in_order=True)
+    (array([0, 1, 2]), array([3]), array([4]))
     """
     _check_fractions(fractions)
-    train, valid, test = _parts(rows, fractions, seed, stratify=stratify, groups=groups)
+    options = {"stratify": stratify, "groups": groups, "in_order": in_order}
+    train, valid, test = _parts(rows, fractions, seed, **options)
     return train, valid, test
 
 
@@ -53,6 +59,7 @@ def split_two(
     seed: int,
     stratify: np.ndarray | None,
     groups: Any,
+    in_order: bool,
     part: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits rows in two, for data that has its own test or validation rows.
@@ -62,7 +69,8 @@ def split_two(
     """
     _check_fractions(fractions)
     share = fractions[part] / (fractions[0] + fractions[part])
-    train, valid = _parts(rows, (1 - share, share), seed, stratify=stratify, groups=groups)
+    options = {"stratify": stratify, "groups": groups, "in_order": in_order}
+    train, valid = _parts(rows, (1 - share, share), seed, **options)
     return train, valid
 
 
@@ -92,10 +100,18 @@ def _parts(
     *,
     stratify: np.ndarray | None,
     groups: Any,
+    in_order: bool,
 ) -> list[np.ndarray]:
     """Returns sorted row numbers of each part; the last parts are split off first."""
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
+    if in_order:
+        for name, values in (("stratify", stratify), ("groups", groups)):
+            if values is not None:
+                raise ValueError(
+                    f"in_order=True splits rows by their place alone. Leave out `{name}`, or it."
+                )
+        return np.split(np.arange(rows), np.cumsum(_sizes(rows, fractions, None))[:-1])
     groups = None if groups is None else _groups(groups)
     for name, values in (("stratify", stratify), ("groups", groups)):
         if values is not None and len(values) != rows:

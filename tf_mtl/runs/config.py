@@ -33,6 +33,7 @@ class DataConfig(Section):
     stratify: str | None = None
     ignore: list[str] | None = None
     groups: str | None = None
+    in_order: bool | None = None
     test_path: str | None = None
     separator: str | None = None
     decimal: str | None = None

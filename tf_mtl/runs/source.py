@@ -22,13 +22,14 @@ TFDS = "tfds:"
 _OPTIONS = {
     "embedded": ("fractions",),
     "csv": (
-        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "separator",
-        "decimal", "names", "missing_values", "encoding", "stream",
+        "targets", "fractions", "stratify", "ignore", "groups", "in_order", "test_path",
+        "separator", "decimal", "names", "missing_values", "encoding", "stream",
     ),
     "parquet": (
-        "targets", "fractions", "stratify", "ignore", "groups", "test_path", "encoding", "stream",
+        "targets", "fractions", "stratify", "ignore", "groups", "in_order", "test_path",
+        "encoding", "stream",
     ),
-    "npz": ("targets", "fractions", "stratify", "inputs"),
+    "npz": ("targets", "fractions", "stratify", "in_order", "inputs"),
     "tfds": ("targets", "inputs", "splits", "data_dir"),
     "tfrecord": (),
 }  # fmt: skip

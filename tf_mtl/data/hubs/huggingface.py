@@ -62,8 +62,8 @@ def from_huggingface(
             of the longest list in the training split.
         check: Whether every image is decoded once now, so that one that cannot be is named before
             training. Without it `size` and `channels` are needed.
-        **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `ignore` and `encoding`
-            of `from_dataframe`.
+        **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `in_order`, `ignore` and
+            `encoding` of `from_dataframe`.
 
     Raises:
         ImportError: If a folder is given and `datasets` is not installed.

@@ -57,8 +57,8 @@ def from_csv(
         stream: Whether to read the files in pieces, in every epoch again, for tables larger than
             memory. The splits are the same as without, and so is all that is learnt from them;
             training rows are shuffled within a buffer only. See `StreamedTable`.
-        **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `ignore` and `encoding`
-            of `from_dataframe`.
+        **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `in_order`, `ignore` and
+            `encoding` of `from_dataframe`.
 
     Raises:
         FileNotFoundError: If there is no such file, naming the nearest in the folder.

@@ -31,8 +31,8 @@ def from_parquet(
             apart.
         stream: Whether to read the files in pieces, in every epoch again, for tables larger than
             memory; as for `from_csv`.
-        **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `ignore` and `encoding`
-            of `from_dataframe`.
+        **options: `batch_size`, `seed`, `fractions`, `stratify`, `groups`, `in_order`, `ignore` and
+            `encoding` of `from_dataframe`.
 
     Raises:
         FileNotFoundError: If there is no such file, naming the nearest in the folder.

@@ -115,6 +115,7 @@ def from_dataframe(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     stratify: str | None = "auto",
     groups: str | None = None,
+    in_order: bool = False,
     ignore: Sequence[str] = (),
     test: Any = None,
     encoding: Encoding | Mapping[str, Any] | None = None,
@@ -143,6 +144,8 @@ def from_dataframe(
         stratify: Task whose class shares are kept in every part; "auto" takes the first task
             with classes; None splits at random.
         groups: Column; rows that agree in it stay in one part. It is removed from the inputs.
+        in_order: Whether rows are split in their order, the last ones for the test, as rows in time
+            need it; not with `groups`.
         ignore: Columns to leave out.
         test: Table with the test rows, if the source keeps them apart.
         encoding: How columns become features: an `Encoding` or a dictionary of its arguments.
@@ -171,6 +174,7 @@ def from_dataframe(
         fractions=fractions,
         stratify=stratify,
         groups=groups,
+        in_order=in_order,
         ignore=ignore,
         encoding=encoding,
     )
@@ -186,6 +190,7 @@ def splits_from_tables(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     stratify: str | None = "auto",
     groups: str | None = None,
+    in_order: bool = False,
     ignore: Sequence[str] = (),
     encoding: Encoding | Mapping[str, Any] | None = None,
 ) -> Splits:
@@ -200,6 +205,7 @@ def splits_from_tables(
         fractions: Share of training, validation and test rows.
         stratify: Task whose class shares are kept.
         groups: Column; rows that agree in it stay in one part.
+        in_order: Whether rows are split in their order.
         ignore: Columns to leave out.
         encoding: How columns become features.
     """
@@ -234,6 +240,7 @@ def splits_from_tables(
         seed=seed,
         stratify=stratify,
         groups=grouping,
+        in_order=in_order,
         apart=apart,
     )
     tables = dict.fromkeys(PARTS, table)
