@@ -8,7 +8,15 @@ import sys
 import pytest
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "tf_mtl"
-BASE = {"names", "masks", "version", "keras_internals", "balancing_method", "method_arguments"}
+BASE = {
+    "names",
+    "masks",
+    "version",
+    "keras_internals",
+    "balancing_method",
+    "method_arguments",
+    "whole_numbers",
+}
 MAY_IMPORT = {
     "data": set(),
     "trunks": set(),

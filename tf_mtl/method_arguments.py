@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
+
+from .whole_numbers import is_whole
 
 LARGEST = sys.float_info.max
 # Beyond, seeds leave the integers of 64 bits that draws are keyed by.
@@ -40,7 +42,12 @@ def check_number(
     ...
     ValueError: `momentum` must be a number in [0, 1). Received: momentum=1.0.
     """
-    if _is(Real, value) and low <= float(value) <= high and value not in exclude:
+    if (
+        isinstance(value, Real)
+        and not isinstance(value, bool)
+        and low <= float(value) <= high
+        and value not in exclude
+    ):
         return
     if high < LARGEST:
         left, right = "[("[low in exclude], "])"[high in exclude]
@@ -51,17 +58,9 @@ def check_number(
     raise ValueError(f"`{argument}` must be {expected}. Received: {argument}={value!r}.")
 
 
-def check_whole(argument: str, value: Any, low: int) -> None:
-    """Raises `ValueError` unless the value of a constructor's argument is whole, `low` or more."""
-    if not _is(Integral, value) or value < low:
-        raise ValueError(
-            f"`{argument}` must be a whole number, {low} or more. Received: {argument}={value!r}."
-        )
-
-
 def check_seed(value: Any) -> None:
     """Raises `ValueError` unless the value is a whole number that draws can be keyed by."""
-    if not _is(Integral, value) or abs(value) > LARGEST_SEED:
+    if not is_whole(value) or abs(value) > LARGEST_SEED:
         raise ValueError(
             f"`seed` must be a whole number, at most 2**62 in size. Received: seed={value!r}."
         )
@@ -93,10 +92,6 @@ def check_numbers(
             "treat the tasks alike."
         )
     return dict(zip(values, numbers, strict=True)) if isinstance(values, Mapping) else numbers
-
-
-def _is(kind: type, value: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _in_range(numbers: Sequence[float], signed: bool) -> bool:

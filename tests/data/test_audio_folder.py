@@ -217,8 +217,8 @@ def different_tasks(name):
         (PATTERN, {"seconds": 0}, "greater than 0"),
         (PATTERN, {"seconds": float("nan")}, "greater than 0.*seconds=nan"),
         (PATTERN, {"seconds": float("inf")}, "greater than 0.*seconds=inf"),
-        (PATTERN, {"sampling_rate": 0}, "whole number .*sampling_rate=0"),
-        (PATTERN, {"sampling_rate": 8e3}, "whole number .*sampling_rate=8000.0"),
+        (PATTERN, {"sampling_rate": 0}, "whole number.*sampling_rate=0"),
+        (PATTERN, {"sampling_rate": 8e3}, "whole number.*sampling_rate=8000.0"),
         (PATTERN, {"test_files": "nothing"}, "matches 0 of 20"),
     ],
 )

@@ -227,9 +227,9 @@ def column(x, y):
         ({"batch": {"a": 2, "b": 2, "c": 1}}, "Unknown data set in `batch` 'c'"),
         ({"batch": {"a": 2, "b": 0}}, "quota of 'b'.*not 0"),
         ({"batch": {"a": 2, "b": 2}, "strategy": "uniform"}, "'longest' or 'shortest'"),
-        ({"seed": -1}, "`seed` must be a whole number from 0, not -1"),
+        ({"seed": -1}, "`seed` must be a whole number of at least 0"),
         ({"shuffle": None}, "`shuffle`.*None"),
-        ({"steps_per_epoch": 0}, "`steps_per_epoch`.*from 1, not 0"),
+        ({"steps_per_epoch": 0}, "`steps_per_epoch`.*at least 1"),
         ({"steps_per_epoch": 1, "batch": data.OneTask(4)}, "epoch of 1 cannot hold one of each"),
     ],
 )

@@ -48,7 +48,7 @@ def test_an_existing_version_is_refused_before_any_work(model, tmp_path):
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", True])
 def test_a_version_is_a_positive_integer(model, version, tmp_path):
-    with pytest.raises(ValueError, match="positive integer"):
+    with pytest.raises(ValueError, match="whole number"):
         saved_model(model, tmp_path, version=version)
 
 

@@ -1,5 +1,7 @@
 """Every head passes one suite: config, saving, missing labels, precision, export, bad labels."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,16 @@ class TestHead:
         assert again.get_config() == head.get_config()
         restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(head))
         assert restored.get_config() == head.get_config()
+
+    def test_whole_numbers_of_numpy_are_taken(self, row):
+        """As in Classification(labels.max() + 1)."""
+        head = row.make()
+        config = {
+            key: np.int64(value) if type(value) is int else value
+            for key, value in head.get_config().items()
+        }
+        again = type(head).from_config(config)
+        assert json.dumps(again.get_config()) == json.dumps(head.get_config())
 
     def test_output_is_float32_of_the_stated_shape(self, row):
         vectors = len(row.features) == 1  # such heads average maps

@@ -216,7 +216,7 @@ def test_ltb_learns_which_block_serves_a_task(x):
         (lambda: trunks.Branching.at([4], {"a": -1}), "from 0 to the 1"),
         (lambda: trunks.Branching.at([4], {"a": 2}), "from 0 to the 1"),
         (lambda: trunks.Branching.at([4], {"a": 0.5}), "from 0 to the 1"),
-        (lambda: trunks.Branching.of_groups([4], [["a"]], -1), "`shared` must be an integer"),
+        (lambda: trunks.Branching.of_groups([4], [["a"]], -1), "`shared` must be a whole number"),
         (lambda: trunks.DBMTL([4], {"a": "b"}), r"\{'a': \['b'\]\}"),
         (lambda: model_of(trunks.Branching([4], TREE)), "for 3 blocks, but the body has 1"),
         (lambda: trunks.LTB([4], temperature=0), "temperatures above 0"),

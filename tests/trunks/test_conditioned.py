@@ -186,7 +186,7 @@ def test_task_attention_is_attention_with_a_query_of_the_task():
     [
         (lambda: trunks.TaskPerturbed([4], "flim"), "Did you mean 'film'"),
         (lambda: trunks.TaskPerturbed([4], at="start"), "Unknown place"),
-        (lambda: trunks.TaskPerturbed([4], rank=1.5), "`rank` must be an integer"),
+        (lambda: trunks.TaskPerturbed([4], rank=1.5), "`rank` must be a whole number"),
         (lambda: trunks.TaskPerturbed([4], None), "a perturbation or noise"),
         (lambda: trunks.TaskEmbedding([4], conditioning="fil"), "Did you mean 'film'"),
         (
@@ -197,9 +197,9 @@ def test_task_attention_is_attention_with_a_query_of_the_task():
         (lambda: trunks.TaskTransformer(dropout=1), r"\[0, 1\)"),
         (lambda: transformer()(keras.Input((None, 3)), ["a"]), "its length must be fixed"),
         (lambda: transformer()(keras.Input((2, 2, 2, 2)), ["a"]), "Tokens are made of"),
-        (lambda: trunks.TaskAttention([4], num_heads=0), "`num_heads` must be an integer"),
-        (lambda: trunks.TaskTransformer(num_layers=1.5), "`num_layers` must be an integer"),
-        (lambda: trunks.TaskTransformer(patch_size=0), "`patch_size` must be an integer"),
+        (lambda: trunks.TaskAttention([4], num_heads=0), "`num_heads` must be a whole number"),
+        (lambda: trunks.TaskTransformer(num_layers=1.5), "`num_layers` must be a whole number"),
+        (lambda: trunks.TaskTransformer(patch_size=0), "`patch_size` must be a whole number"),
         (lambda: trunks.TaskAttention([4])(keras.Input((3,)), ["a"]), "attends to positions"),
     ],
 )

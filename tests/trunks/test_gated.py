@@ -341,7 +341,7 @@ class TestWhatGatesSee:
     ("make", "message"),
     [
         pytest.param(lambda: trunks.MMoE(num_experts=0), "`num_experts` must be", id="none"),
-        pytest.param(lambda: trunks.OMoE(num_experts=2.0), "integer", id="float"),
+        pytest.param(lambda: trunks.OMoE(num_experts=2.0), "whole number", id="float"),
         pytest.param(lambda: trunks.CGC(num_shared_experts=-1), "at least 0", id="negative"),
         pytest.param(lambda: trunks.PLE([[4]], num_levels=2), "lists 1 recipes", id="levels"),
         pytest.param(lambda: trunks.DSelectK(num_experts=2, num_selected=3), "pick", id="k"),

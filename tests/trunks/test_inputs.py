@@ -191,8 +191,8 @@ def test_frames_are_what_time_distributed_of_keras_makes_of_them(tmp_path):
             "of one shape from all encoders",
         ),
         (lambda: trunks.TimeDistributed([3], "gruu"), "Did you mean 'gru'"),
-        (lambda: trunks.TimeDistributed([3], units=2.5), "`units` must be an integer"),
-        (lambda: trunks.MultiInput({"a": [3]}, units="8"), "`units` must be an integer"),
+        (lambda: trunks.TimeDistributed([3], units=2.5), "`units` must be a whole number"),
+        (lambda: trunks.MultiInput({"a": [3]}, units="8"), "`units` must be a whole number"),
         (lambda: trunks.TimeDistributed([3])(keras.Input((4,))), "one series of frames"),
     ],
 )

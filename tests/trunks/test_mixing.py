@@ -286,10 +286,10 @@ def test_a_function_that_repeats_its_layer_is_refused(trunk):
     [
         (lambda: trunks.CrossStitch([4], own=1.5), r"`own` must lie in \[0, 1\]"),
         (lambda: trunks.NDDR([4], own=-1), r"`own` must lie in \[0, 1\]"),
-        (lambda: trunks.Sluice([4], subspaces=2.0), "`subspaces` must be an integer"),
+        (lambda: trunks.Sluice([4], subspaces=2.0), "`subspaces` must be a whole number"),
         (lambda: trunks.Sluice([4], orthogonality=-1), "`orthogonality` must be at least 0"),
-        (lambda: trunks.MTAN([4], reduction=0), "`reduction` must be an integer of at least 1"),
-        (lambda: trunks.MTAN([4], reduction=1.5), "`reduction` must be an integer"),
+        (lambda: trunks.MTAN([4], reduction=0), "`reduction` must be a whole number of at least 1"),
+        (lambda: trunks.MTAN([4], reduction=1.5), "`reduction` must be a whole number"),
         (lambda: build(trunks.Sluice([5])), "cannot divide 5 channels into 2"),
         (lambda: build(trunks.Sluice([8, 4])), "mix_layers=False"),
         (lambda: build(trunks.Sluice(keras.layers.Dense(4), orthogonality=1.0)), "orthogonality=0"),

@@ -50,8 +50,11 @@ def test_a_text_may_come_in_a_column():
     [
         (lambda: trunks.PhraseEncoder(3), "`phrases` must be a keras.layers.TextVectorization"),
         (lambda: trunks.PhraseEncoder(keras.layers.TextVectorization()), "PhraseEncoder.for_texts"),
-        (lambda: trunks.PhraseEncoder.for_texts(TEXTS, length=0), "`length` must be an integer"),
-        (lambda: trunks.PhraseEncoder.for_texts(TEXTS, units=0), "`units` must be an integer"),
+        (
+            lambda: trunks.PhraseEncoder.for_texts(TEXTS, length=0),
+            "`length` must be a whole number",
+        ),
+        (lambda: trunks.PhraseEncoder.for_texts(TEXTS, units=0), "`units` must be a whole number"),
         (lambda: trunks.PhraseEncoder.for_texts(TEXTS, dropout=1.0), r"must lie in \[0, 1\)"),
         (
             lambda: trunks.PhraseEncoder.for_texts(TEXTS)(keras.Input((3,))),

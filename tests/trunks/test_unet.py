@@ -47,7 +47,7 @@ def test_normalization_and_several_convolutions():
         (lambda: trunks.UNet([8]), "2 or more whole numbers"),
         (lambda: trunks.UNet([8, 0]), "2 or more whole numbers"),
         (lambda: trunks.UNet(coarse="digit"), "list of tasks"),
-        (lambda: trunks.UNet(convolutions=1.5), "`convolutions` must be an integer"),
+        (lambda: trunks.UNet(convolutions=1.5), "`convolutions` must be a whole number"),
         (lambda: trunks.UNet()(keras.Input((8, 8)), ["a"]), "one image"),
         (lambda: trunks.UNet()(keras.Input((10, 8, 1)), ["a"]), "multiples of 4"),
         (

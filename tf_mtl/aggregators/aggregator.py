@@ -12,6 +12,8 @@ import tensorflow as tf
 from tf_mtl.balancing_method import BalancingMethod
 from tf_mtl.method_arguments import check_choice
 
+from ..whole_numbers import is_whole
+
 if TYPE_CHECKING:
     from tf_mtl.aggregators.gramian import Rows
 
@@ -245,9 +247,8 @@ def needed(losses: Any, aggregator: Aggregator) -> Any:
     return tf.convert_to_tensor(losses)
 
 
-def _check_every(every: object) -> None:
-    whole = isinstance(every, int) and not isinstance(every, bool) and every >= 1
-    if not whole and every != "auto":
+def _check_every(every: Any) -> None:
+    if every != "auto" and (not is_whole(every) or every < 1):
         raise ValueError(
             "`every` must be a whole number of steps, 1 or more, or 'auto'. "
             f"Received: every={every!r}. Use every=1 to solve at each step."

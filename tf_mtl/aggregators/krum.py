@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.gramian import Rows
 from tf_mtl.aggregators.gramian_aggregator import GramianAggregator
-from tf_mtl.method_arguments import check_whole
+from tf_mtl.whole_numbers import check_whole
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -35,10 +35,8 @@ class Krum(GramianAggregator):
 
     def __init__(self, num_byzantine: int = 1, num_selected: int = 1, **options: Any) -> None:
         super().__init__(**options)
-        check_whole("num_byzantine", num_byzantine, 0)
-        check_whole("num_selected", num_selected, 1)
-        self.num_byzantine = num_byzantine
-        self.num_selected = num_selected
+        self.num_byzantine = check_whole(num_byzantine, "num_byzantine", 0)
+        self.num_selected = check_whole(num_selected, "num_selected")
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

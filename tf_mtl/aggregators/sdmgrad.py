@@ -13,7 +13,8 @@ from tf_mtl.aggregators.gramian import Rows, divide
 from tf_mtl.aggregators.preference import PreferenceAggregator
 from tf_mtl.aggregators.simplex import project_simplex
 from tf_mtl.balancing_method import PerTask
-from tf_mtl.method_arguments import check_number, check_whole
+from tf_mtl.method_arguments import check_number
+from tf_mtl.whole_numbers import check_whole
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -56,11 +57,10 @@ class SDMGrad(PreferenceAggregator):
         check_number("lambda_", lambda_)
         check_number("learning_rate", learning_rate, high=float("inf"))
         check_number("momentum", momentum, 0.0, 1.0, exclude=[1.0])
-        check_whole("iterations", iterations, 1)
         self.lambda_ = lambda_
         self.learning_rate = learning_rate
         self.momentum = momentum
-        self.iterations = iterations
+        self.iterations = check_whole(iterations, "iterations")
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only
 from tf_mtl.aggregators.compiled import compiled
-from tf_mtl.method_arguments import check_whole
+from tf_mtl.whole_numbers import check_whole
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -31,8 +31,7 @@ class TrimmedMean(Aggregator):
     def __init__(self, trim_number: int = 1, **options: Any) -> None:
         super().__init__(**options)
         check_parameters_only(self)
-        check_whole("trim_number", trim_number, 0)
-        self.trim_number = trim_number
+        self.trim_number = check_whole(trim_number, "trim_number", 0)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

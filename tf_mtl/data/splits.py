@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..whole_numbers import check_whole
 from .epoch_order import EpochOrder
 from .targets import Target
 
@@ -97,7 +98,7 @@ def build_splits(
         batched: makes the data set of a part where the arrays do not stay in memory; it is called
             with the name of the part and, for training rows, their order.
     """
-    check_batch_size(batch_size)
+    check_whole(batch_size, "batch_size")
     if network is None:
         inputs = plain_inputs(parts["train"][0])
         network = (inputs, inputs)
@@ -201,9 +202,3 @@ def fingerprint(parts: Mapping[str, tuple[Arrays, Mapping[str, np.ndarray]]], ro
             else:
                 digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def check_batch_size(batch_size: int) -> None:
-    """Raises `ValueError` unless `batch_size` is a positive integer."""
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be a positive integer, not {batch_size!r}.")

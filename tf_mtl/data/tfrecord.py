@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..whole_numbers import check_whole
 from .arrays import PARTS
 from .epoch_order import EpochOrder, shuffled
 from .reading import read_each, reason_of
-from .splits import Splits, check_batch_size
+from .splits import Splits
 from .tables.tagged_inputs import fitted_tags
 from .tfrecord_schema import NETWORK_FILE, Feature, Schema, Shard
 
@@ -131,7 +132,7 @@ def from_tfrecord(
     {'train': 1437, 'valid': 180, 'test': 180}
     """
     folder = Path(folder)
-    check_batch_size(batch_size)
+    check_whole(batch_size, "batch_size")
     if shuffle < 1:
         raise ValueError(f"`shuffle` must be at least 1, not {shuffle}.")
     schema = Schema.read(folder)

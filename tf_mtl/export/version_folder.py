@@ -9,15 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..whole_numbers import check_whole
+
 
 def check_version(version: int | None) -> None:
     """Raises `ValueError` unless `version` is None or a positive integer."""
-    whole = isinstance(version, int) and not isinstance(version, bool)
-    if version is not None and (not whole or version < 1):
-        raise ValueError(
-            f"`version` must be a positive integer, or None for the next free number. "
-            f"Received: {version!r}."
-        )
+    if version is not None:
+        check_whole(version, "version", hint="None takes the next free number.")
 
 
 def local_path(directory: str | os.PathLike[str]) -> Path:

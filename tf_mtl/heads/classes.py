@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..whole_numbers import check_whole
 from .base import BaseHead
 from .labels import ClassLabels, LabelRule
 
@@ -33,14 +34,9 @@ class ClassesHead(BaseHead):
         names = None if class_names is None else list(class_names)
         if num_classes is None and names is not None:
             num_classes = len(names)
-        if num_classes is None or num_classes < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs `num_classes` of at least 2, or `class_names`. "
-                f"Received: num_classes={num_classes}, class_names={class_names}. "
-                "For a yes-or-no task use BinaryClassification."
-            )
-        check_names(names, num_classes)
-        self.num_classes: int = num_classes
+        hint = "Or give `class_names`. For a yes-or-no task use BinaryClassification."
+        self.num_classes = check_whole(num_classes, "num_classes", 2, hint)
+        check_names(names, self.num_classes)
         self._class_names = names
 
     @property

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ..losses import CosineDistance, Standardized, unit_vectors
 from ..metrics import AngularError
+from ..whole_numbers import check_whole
 from .base import BaseHead
 from .labels import FloatLabels, LabelRule
 from .maps import check_maps, check_size, resize
@@ -135,12 +136,8 @@ class DenseRegression(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if units < 1 + unit_vectors:
-            raise ValueError(
-                f"DenseRegression needs `units` of at least {1 + unit_vectors}. Received: "
-                f"units={units}, unit_vectors={unit_vectors}."
-            )
-        self.units = units
+        hint = "Vectors of length 1 have more than one." if unit_vectors else ""
+        self.units = units = check_whole(units, "units", 1 + unit_vectors, hint)
         self.size = check_size("DenseRegression", size)
         self.mean = per_unit("mean", mean, units)
         self.std = per_unit("std", std, units)

@@ -8,6 +8,7 @@ import keras
 
 from ..losses import SupervisedContrastive, unit_vectors
 from ..metrics import RecallAtOne
+from ..whole_numbers import check_whole
 from .base import BaseHead, pool, pooled_shape
 from .labels import LabelRule
 from .row_labels import GroupLabels
@@ -51,11 +52,9 @@ class Embedding(BaseHead):
         self, units: int = 64, loss: Any = None, name: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if units < 1:
-            raise ValueError(f"Embedding needs `units` of at least 1. Received: units={units}.")
-        self.units = units
+        self.units = check_whole(units, "units")
         self.loss = loss
-        self.projection = keras.layers.Dense(units, dtype=self.dtype_policy, name="projection")
+        self.projection = keras.layers.Dense(self.units, dtype=self.dtype_policy, name="projection")
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
         """Creates the projection."""

@@ -11,6 +11,7 @@ from keras import ops
 
 from ..losses import KeyPointLoss, points_with_visibility
 from ..metrics import KeyPointDistance
+from ..whole_numbers import check_whole
 from .base import BaseHead, pool
 from .labels import LabelRule
 
@@ -115,15 +116,11 @@ class KeyPoints(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if num_points < 1:
-            raise ValueError(
-                f"KeyPoints needs `num_points` of at least 1. Received: num_points={num_points}."
-            )
-        self.num_points = num_points
+        self.num_points = check_whole(num_points, "num_points")
         self.visibility = visibility
         self.loss = loss
         self.positions: Any = None
-        self.seen = keras.layers.Dense(num_points, dtype=self.dtype_policy, name="visibility")
+        self.seen = keras.layers.Dense(self.num_points, dtype=self.dtype_policy, name="visibility")
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
         """Creates the projections."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..whole_numbers import check_whole
 from .base import BaseHead, pool, pooled_shape
 from .classes import check_names
 from .labels import BinaryLabels, LabelRule
@@ -49,16 +50,11 @@ class MultiLabel(BaseHead):
         names = list(class_names) if class_names is not None else None
         if num_labels is None and names is not None:
             num_labels = len(names)
-        if num_labels is None or num_labels < 1:
-            raise ValueError(
-                "MultiLabel needs `num_labels` of at least 1, or `class_names`. Received: "
-                f"num_labels={num_labels}, class_names={class_names}."
-            )
-        check_names(names, num_labels)
-        self.num_labels = num_labels
+        self.num_labels = check_whole(num_labels, "num_labels", hint="Or give `class_names`.")
+        check_names(names, self.num_labels)
         self._class_names = names
         self.projection = keras.layers.Dense(
-            num_labels, activation="sigmoid", dtype=self.dtype_policy, name="probabilities"
+            self.num_labels, activation="sigmoid", dtype=self.dtype_policy, name="probabilities"
         )
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:

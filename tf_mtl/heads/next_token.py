@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from ..metrics import Perplexity
+from ..whole_numbers import check_whole
 from .base import BaseHead, steps_shape
 from .labels import ClassLabels, LabelRule
 
@@ -43,14 +44,13 @@ class NextToken(BaseHead):
 
     def __init__(self, vocabulary_size: int, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        if vocabulary_size < 2:
-            raise ValueError(
-                f"`vocabulary_size` must be at least 2. Received: {vocabulary_size}. It is that of "
-                "the tokens in the labels: TextVectorization.vocabulary_size() for instance."
-            )
-        self.vocabulary_size = vocabulary_size
+        hint = "It is that of the labels' tokens: TextVectorization.vocabulary_size() for instance."
+        self.vocabulary_size = check_whole(vocabulary_size, "vocabulary_size", 2, hint)
         self.projection = keras.layers.Dense(
-            vocabulary_size, activation="softmax", dtype=self.dtype_policy, name="probabilities"
+            self.vocabulary_size,
+            activation="softmax",
+            dtype=self.dtype_policy,
+            name="probabilities",
         )
 
     @staticmethod

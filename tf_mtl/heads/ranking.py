@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
+from ..whole_numbers import check_whole
 from .base import BaseHead
 from .labels import LabelRule
 from .row_labels import RelevanceLabels
@@ -59,10 +60,8 @@ class Ranking(BaseHead):
     ) -> None:
         super().__init__(name=name, **kwargs)
         check_known([loss], _LOSSES, "ranking loss")
-        if k is not None and k < 1:
-            raise ValueError(f"`k` must be at least 1, or None for whole lists. Received: {k}.")
         self.loss = loss
-        self.k = k
+        self.k = None if k is None else check_whole(k, "k", hint="None takes whole lists.")
         self.projection = keras.layers.Dense(1, dtype=self.dtype_policy, name="score")
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..losses import Standardized
 from ..metrics import StandardizedR2
+from ..whole_numbers import check_whole
 from .base import BaseHead, pool, pooled_shape
 from .labels import FloatLabels, LabelRule
 
@@ -56,9 +57,7 @@ class Regression(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if units < 1:
-            raise ValueError(f"Regression needs `units` of at least 1. Received: units={units}.")
-        self.units = units
+        self.units = units = check_whole(units, "units")
         self.mean = per_unit("mean", mean, units)
         self.std = per_unit("std", std, units)
         self.standardized = self.mean != [0.0] * units or self.std != [1.0] * units

@@ -63,7 +63,7 @@ class Segmentation(ClassesHead):
                 f"void={void}. Pixels of the void class are left out of loss and metrics."
             )
         self.size = check_size("Segmentation", size)
-        self.void = void
+        self.void = None if void is None else int(void)
         self.projection = keras.layers.Conv2D(
             self.num_classes, 1, dtype=self.dtype_policy, data_format="channels_last", name="scores"
         )

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..keras_internals import keras_logits, set_keras_logits
 from ..masks import mean_of_steps
 from ..metrics import SequenceAccuracy
+from ..whole_numbers import check_whole
 from .base import BaseHead
 from .beam_search import beam_search
 from .labels import LabelRule
@@ -69,21 +70,17 @@ class SequenceGeneration(BaseHead):
         vocabulary = list(vocabulary) if vocabulary is not None else None
         if vocabulary_size is None and vocabulary is not None:
             vocabulary_size = len(vocabulary)
-        if vocabulary_size is None or min(length, vocabulary_size, units) < 1:
-            raise ValueError(
-                "SequenceGeneration needs `length`, `units` and `vocabulary_size` of at least 1, "
-                f"or `vocabulary`. Received: length={length}, units={units}, "
-                f"vocabulary_size={vocabulary_size}, vocabulary={vocabulary}."
-            )
+        hint = "Or give `vocabulary`."
+        vocabulary_size = check_whole(vocabulary_size, "vocabulary_size", hint=hint)
         if vocabulary is not None and len({*vocabulary} - {""}) != vocabulary_size:
             raise ValueError(
                 f"`vocabulary` must hold {vocabulary_size} different tokens, none of them ''. "
                 f"Received {len(vocabulary)}, {len({*vocabulary} - {''})} different: {vocabulary}."
             )
-        self.length = length
+        self.length = check_whole(length, "length")
         self.vocabulary_size = vocabulary_size
         self.vocabulary = vocabulary
-        self.units = units
+        self.units = units = check_whole(units, "units")
         policy = self.dtype_policy
         # The end, and behind it what stands before the first token.
         self.embedding = keras.layers.Embedding(vocabulary_size + 2, units, dtype=policy)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ..keras_internals import set_keras_logits
 from ..metrics import AnswerExactMatch, AnswerTokenF1, best_spans
+from ..whole_numbers import check_whole
 from .base import BaseHead, steps_shape
 from .labels import ClassLabels, LabelRule
 
@@ -82,9 +83,7 @@ class SpanExtraction(BaseHead):
         self, max_length: int | None = None, name: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if max_length is not None and max_length < 1:
-            raise ValueError(f"`max_length` must be at least 1. Received: {max_length}.")
-        self.max_length = max_length
+        self.max_length = None if max_length is None else check_whole(max_length, "max_length")
         self.num_tokens: int | None = None
         self.projection = keras.layers.Dense(2, dtype=self.dtype_policy, name="logits")
 

@@ -10,6 +10,7 @@ import keras
 
 from ..losses import DiscreteHazard, checked_edges, survival_curve
 from ..metrics import ConcordanceIndex
+from ..whole_numbers import check_whole
 from .base import BaseHead, pool, pooled_shape
 from .labels import LabelRule
 from .row_labels import SurvivalLabels
@@ -63,10 +64,8 @@ class Survival(BaseHead):
                 "Survival needs `num_bins`, where labels hold numbers of bins, or `edges`, where "
                 f"they hold durations. Received: num_bins={num_bins}, edges={edges}."
             )
-        if num_bins is not None and num_bins < 1:
-            raise ValueError(f"`num_bins` must be at least 1. Received: {num_bins}.")
         self.edges = checked_edges(edges)
-        self.num_bins = num_bins
+        self.num_bins = None if num_bins is None else check_whole(num_bins, "num_bins")
         self.projection = keras.layers.Dense(
             self._size,
             bias_initializer=keras.initializers.Constant(-math.log(self._size)),

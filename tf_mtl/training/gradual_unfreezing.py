@@ -11,6 +11,7 @@ from ..keras_internals import sublayers
 from ..names import check_known
 from ..trunks.freezing import Trainable, chosen_layers, leaf_layers, write_flags
 from ..weightings import GradientWeighting
+from ..whole_numbers import is_whole
 from .sharing import shared_layers
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
     def __init__(self, schedule: Mapping[int, Trainable], network: str | None = None) -> None:
         super().__init__()
         for epoch in schedule:
-            if not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 0:
+            if not is_whole(epoch) or epoch < 0:
                 raise ValueError(
                     "The keys of a schedule are epochs, whole numbers from 0 on. "
                     f"Received: {epoch!r}."

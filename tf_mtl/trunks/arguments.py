@@ -1,25 +1,10 @@
-"""Numbers that trunks take as arguments: widths of layers, numbers of experts, dropout."""
+"""Numbers that trunks take as arguments: widths of layers, dropout."""
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
-
-def is_integer(value: object) -> bool:
-    """Tells whether a value is a whole number, Python's or NumPy's.
-
-    >>> is_integer(3), is_integer(True), is_integer(3.0)
-    (True, False, False)
-    """
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def check_whole(value: int, what: str, least: int = 1) -> int:
-    """Returns `value` if it is an integer of at least `least`; raises `ValueError` otherwise."""
-    if not is_integer(value) or value < least:
-        raise ValueError(f"`{what}` must be an integer of at least {least}. Received: {value!r}.")
-    return int(value)
+from ..whole_numbers import is_whole
 
 
 def widths(value: Any, argument: str, least: int = 1) -> list[int]:
@@ -40,11 +25,11 @@ def widths(value: Any, argument: str, least: int = 1) -> list[int]:
     ...
     ValueError: `units` must be a list of 1 or more whole numbers, each at least 1. Received: ...
     """
-    given = [value] if is_integer(value) else value
+    given = [value] if is_whole(value) else value
     fits = (
         hasattr(given, "__iter__")
         and not isinstance(given, (str, dict))
-        and all(is_integer(each) and each >= 1 for each in given)
+        and all(is_whole(each) and each >= 1 for each in given)
     )
     if not fits or len(given) < least:
         expected = f"{least} or more whole numbers" if least else "whole numbers"

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from .arguments import check_dropout, check_whole, widths
+from ..whole_numbers import check_whole
+from .arguments import check_dropout, widths
 from .body import Body
 
 

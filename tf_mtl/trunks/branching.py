@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import check_whole, is_integer
+from ..whole_numbers import check_whole, is_whole
 from .blocks import blocks_of
 from .copies import check_separate
 from .trunk import Trunk
@@ -71,7 +71,7 @@ class Branching(Trunk):
         """
         number = len(blocks_of(body))
         if not points or not all(
-            is_integer(point) and 0 <= point <= number for point in points.values()
+            is_whole(point) and 0 <= point <= number for point in points.values()
         ):
             raise ValueError(
                 "Branch points are numbers of shared blocks for each task, from 0 to the "

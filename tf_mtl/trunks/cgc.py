@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .extraction import Level, extraction_level
 from .gating import gate_features
 from .towers import Towers, with_towers

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from ..keras_internals import Functional, layers_of, node_of
-from .arguments import is_integer
+from ..whole_numbers import is_whole
 from .body import Body
 from .graph import nodes_before
 from .masked_layers import MaskedModel
@@ -123,8 +123,8 @@ def check_separate(outputs: Mapping[str, Any], recipe: Any, what: str) -> None:
 
 def are_units(body: Any) -> bool:
     """Tells whether `body` is a list of units, or a single number of them."""
-    return is_integer(body) or (
-        isinstance(body, Sequence) and bool(body) and all(is_integer(each) for each in body)
+    return is_whole(body) or (
+        isinstance(body, Sequence) and bool(body) and all(is_whole(each) for each in body)
     )
 
 

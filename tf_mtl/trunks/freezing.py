@@ -9,7 +9,7 @@ import keras
 
 from ..keras_internals import sublayers
 from ..names import check_known
-from .arguments import is_integer
+from ..whole_numbers import is_whole
 
 # All or none; the number of top layers with weights; the name of the first layer.
 Trainable = bool | int | str
@@ -80,7 +80,7 @@ def chosen_layers(layers: Sequence[Any], trainable: Trainable) -> list[keras.lay
             )
         return leaves[leaves.index(starts[trainable][0]) :]
     weighted = [i for i, layer in enumerate(leaves) if layer.weights]
-    if not is_integer(trainable) or not 0 <= trainable <= len(weighted):
+    if not is_whole(trainable) or not 0 <= trainable <= len(weighted):
         raise ValueError(
             "`trainable` is True, False, the name of a layer, or a number of top layers from 0 to "
             f"{len(weighted)}, as many as have weights. Received: trainable={trainable!r}."

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .experts import make_experts
 from .gating import gate_features, softmax_mix
 from .towers import Towers, with_towers

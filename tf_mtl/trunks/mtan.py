@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .blocks import blocks_of
 from .flatten import averaged
 from .pointwise import pointwise

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from .arguments import check_dropout, check_whole
+from ..whole_numbers import check_whole
+from .arguments import check_dropout
 from .body import Body
 from .masked_layers import AverageSteps, WithMask
 from .texts import adapted, check_adapted, named, one_text_each, with_vocabulary

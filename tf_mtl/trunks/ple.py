@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .experts import recipes_by_level
 from .extraction import Level, extraction_level
 from .gating import gate_features

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .blocks import blocks_of, columns_of
 from .cnn import CNN
 from .copies import are_units

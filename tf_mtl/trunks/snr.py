@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .copies import check_separate
 from .experts import make_experts, recipes_by_level
 from .gating import mix

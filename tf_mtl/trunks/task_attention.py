@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .copies import copy_of
 from .tokens import Shape
 from .trunk import Trunk

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import check_whole, widths
+from ..whole_numbers import check_whole
+from .arguments import widths
 from .blocks import blocks_of
 from .masked_layers import KeepsMask
 from .mlp import MLP

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .blocks import blocks_of
 from .masked_layers import KeepsMask
 from .reused import reusable

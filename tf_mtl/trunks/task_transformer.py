@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from .arguments import check_dropout, check_whole
+from ..whole_numbers import check_whole
+from .arguments import check_dropout
 from .tokens import Shape, tokens_of
 from .trunk import Trunk
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from .arguments import check_whole
+from ..whole_numbers import check_whole
 from .body import Body
 from .copies import copy_of
 from .masked_layers import (

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.method_arguments import check_number, check_whole
+from tf_mtl.method_arguments import check_number
 from tf_mtl.weightings.tasks import Tasks
 from tf_mtl.weightings.weighting import LossWeighting
+from tf_mtl.whole_numbers import check_whole
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -42,9 +43,8 @@ class GO4Align(LossWeighting):
 
     def __init__(self, num_groups: int = 2, robust_step_size: float = 1e-4, **options: Any) -> None:
         super().__init__(**options)
-        check_whole("num_groups", num_groups, 1)
         check_number("robust_step_size", robust_step_size)
-        self.num_groups = num_groups
+        self.num_groups = check_whole(num_groups, "num_groups")
         self.robust_step_size = robust_step_size
 
     def get_config(self) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import tensorflow as tf
 from tf_mtl.balancing_method import BalancingMethod
 from tf_mtl.weightings.tasks import Tasks
 
+from ..whole_numbers import is_whole
+
 
 class LossWeighting(BalancingMethod, abc.ABC):
     """Maps the losses `[T]` of a step to weighted losses `[T]`, whose sum is differentiated.
@@ -46,7 +48,7 @@ class LossWeighting(BalancingMethod, abc.ABC):
         first = num_tasks[0] if isinstance(num_tasks, list | tuple) else num_tasks
         blocks = list(num_tasks) if isinstance(first, list | tuple) else []
         tasks = first[0] if blocks else first
-        if not isinstance(tasks, int) or isinstance(tasks, bool) or tasks < 1:
+        if not is_whole(tasks) or tasks < 1:
             raise ValueError(
                 "`num_tasks` must be the number of tasks, 1 or more, or the shape (T,) of the "
                 f"losses. Received: num_tasks={num_tasks!r}. Pass losses of a static shape [T]."

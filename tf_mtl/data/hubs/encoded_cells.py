@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import tensorflow as tf
 
+from ...whole_numbers import check_whole, is_whole
 from ..media.image_files import decoded
 from ..media.wav_file import samples_of, sound_place
 from ..reading import read_each
@@ -34,7 +35,7 @@ class Reading:
         if self.size is not None and not (
             isinstance(self.size, Sequence)
             and len(self.size) == 2
-            and all(isinstance(side, int) and side > 0 for side in self.size)
+            and all(is_whole(side) and side > 0 for side in self.size)
         ):
             raise ValueError(
                 "`size` must be two positive whole numbers, height and width. Received: "
@@ -42,8 +43,8 @@ class Reading:
             )
         if self.channels not in (None, 1, 3, 4):
             raise ValueError(f"`channels` must be 1, 3 or 4. Received: {self.channels}.")
-        if self.tokens is not None and (not isinstance(self.tokens, int) or self.tokens < 1):
-            raise ValueError(f"`tokens` must be a positive whole number, not {self.tokens!r}.")
+        if self.tokens is not None:
+            check_whole(self.tokens, "tokens")
         if not self.check and (self.size is None or self.channels is None):
             raise ValueError(
                 "Without a look at the images (check=False) give their `size` and `channels`. "

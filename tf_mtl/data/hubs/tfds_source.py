@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from ...names import check_known, check_task_names
+from ...whole_numbers import check_whole
 from ..arrays import Kinds
 from ..epoch_order import EpochOrder
 from ..labels.encode import encode_labels
 from ..labels.labels import MISSING, Labels
-from ..splits import Splits, check_batch_size, with_statistics
+from ..splits import Splits, with_statistics
 from ..tables.encoding import Encoding, encode_inputs
 from ..tables.identifiers import identifiers
 from ..targets import Target
@@ -71,7 +72,7 @@ def from_tfds(
     >>> with tfds.testing.mock_data(num_examples=20):  # doctest: +SKIP
     ...     from_tfds("mnist", {"digit": "label", "odd": lambda row: row["label"] % 2})
     """
-    check_batch_size(batch_size)
+    check_whole(batch_size, "batch_size")
     check_task_names(tasks)
     check_known(targets or (), tasks, "task in `targets`")
     builder = tfds_builder(name, data_dir)

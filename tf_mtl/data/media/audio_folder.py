@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...whole_numbers import check_whole
 from ..arrays import PARTS, from_numpy
 from ..files import files_below
 from ..splits import Splits
@@ -125,11 +126,8 @@ def from_audio_folder(
 
 def _sounds(folder: Path, names: list[str], sampling_rate: int | None) -> list[SoundPlace]:
     """Reads the headers of the files; an error names the first that differs from the others."""
-    if sampling_rate is not None and (not isinstance(sampling_rate, int) or sampling_rate < 1):
-        raise ValueError(
-            "`sampling_rate` must be a whole number of samples a second, such as 16000. "
-            f"Received: sampling_rate={sampling_rate!r}."
-        )
+    if sampling_rate is not None:
+        check_whole(sampling_rate, "sampling_rate", hint="It is in samples a second: 16000.")
     found = []
     for name in names:
         with (folder / name).open("rb") as file:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
+from ...whole_numbers import check_whole
 from ..splits import Splits
 from .batches import OneTask, get_batches
 from .mixture import Mixture, Recipe
@@ -83,15 +83,10 @@ def mix(
             f"`mix` takes a dictionary {{name: data set}}. Received: {type(datasets).__name__}"
             f"{'' if datasets else ' without entries'}."
         )
-    _check_whole(seed, "seed", least=0)
-    _check_whole(shuffle, "shuffle", least=0)
+    check_whole(seed, "seed", 0)
+    check_whole(shuffle, "shuffle", 0)
     if steps_per_epoch is not None:
-        _check_whole(steps_per_epoch, "steps_per_epoch", least=1)
+        check_whole(steps_per_epoch, "steps_per_epoch")
     batches, found = get_batches(batch, strategy, list(datasets))
     sources = [make_source(str(name), data, shuffle) for name, data in datasets.items()]
     return Mixture(Recipe(sources, batches, found, steps_per_epoch, seed))
-
-
-def _check_whole(value: Any, name: str, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"`{name}` must be a whole number from {least}, not {value!r}.")

@@ -1,0 +1,38 @@
+"""Whole numbers that are arguments: Python's, and NumPy's as `labels.max() + 1` gives them."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+
+def is_whole(value: object) -> bool:
+    """Tells whether a value is a whole number, Python's or NumPy's.
+
+    >>> is_whole(3), is_whole(True), is_whole(3.0)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_whole(value: Any, argument: str, least: int = 1, hint: str = "") -> int:
+    """Returns a whole number as Python's own, which Keras and JSON ask for.
+
+    Args:
+        value: What was passed.
+        argument: Name of the argument, for the message.
+        least: Smallest number that is allowed.
+        hint: A sentence for the end of the message.
+
+    Raises:
+        ValueError: For anything else.
+
+    >>> check_whole(0, "units")
+    Traceback (most recent call last):
+    ...
+    ValueError: `units` must be a whole number of at least 1. Received: units=0.
+    """
+    if not is_whole(value) or value < least:
+        message = f"`{argument}` must be a whole number of at least {least}."
+        raise ValueError(f"{message} Received: {argument}={value!r}. {hint}".rstrip())
+    return int(value)
