@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
@@ -36,3 +37,21 @@ def check_whole(value: Any, argument: str, least: int = 1, hint: str = "") -> in
         message = f"`{argument}` must be a whole number of at least {least}."
         raise ValueError(f"{message} Received: {argument}={value!r}. {hint}".rstrip())
     return int(value)
+
+
+def check_size(value: Any, argument: str = "size") -> tuple[int, int]:
+    """Returns height and width as Python's numbers.
+
+    Raises:
+        ValueError: For anything but two positive whole numbers.
+
+    >>> check_size([8, 12])
+    (8, 12)
+    """
+    sides = list(value) if isinstance(value, Iterable) else []
+    if len(sides) != 2 or not all(is_whole(side) and side > 0 for side in sides):
+        raise ValueError(
+            f"`{argument}` must be (height, width), two positive whole numbers. Received: "
+            f"{argument}={value!r}."
+        )
+    return int(sides[0]), int(sides[1])

@@ -156,9 +156,9 @@ def test_a_bad_image_is_named(cell, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 28}, r"`size` must be two positive.*size=28"),
+        ({"size": 28}, r"`size` must be .*two positive.*size=28"),
         ({"channels": 2}, r"`channels` must be 1, 3 or 4"),
-        ({"tokens": 0}, r"`tokens` must be a positive"),
+        ({"tokens": 0}, r"`tokens` must be a whole number"),
         ({"check": False}, r"check=False.*give their `size` and `channels`"),
     ],
 )

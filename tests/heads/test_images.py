@@ -195,6 +195,7 @@ BAD = [
     (lambda: heads.Segmentation(2, ["a"]), "2 different names"),
     (lambda: heads.Segmentation(3, void=2), "must not be one of the classes"),
     (lambda: heads.Segmentation(3, size=(4,)), "height, width"),
+    (lambda: heads.Segmentation(3, size=4), "height, width.*size=4"),
     (lambda: heads.Segmentation(3, size=(4, 0)), "height, width"),
     (lambda: heads.DenseRegression(0), "at least 1"),
     (lambda: heads.DenseRegression(1, unit_vectors=True), "at least 2"),

@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from ..losses import CosineDistance, Standardized, unit_vectors
 from ..metrics import AngularError
-from ..whole_numbers import check_whole
+from ..whole_numbers import check_size, check_whole
 from .base import BaseHead
 from .labels import FloatLabels, LabelRule
-from .maps import check_maps, check_size, resize
+from .maps import check_maps, resize
 from .regression import per_unit
 
 
@@ -138,7 +138,7 @@ class DenseRegression(BaseHead):
         super().__init__(name=name, **kwargs)
         hint = "Vectors of length 1 have more than one." if unit_vectors else ""
         self.units = units = check_whole(units, "units", 1 + unit_vectors, hint)
-        self.size = check_size("DenseRegression", size)
+        self.size = None if size is None else check_size(size)
         self.mean = per_unit("mean", mean, units)
         self.std = per_unit("std", std, units)
         self.standardized = self.mean != [0.0] * units or self.std != [1.0] * units

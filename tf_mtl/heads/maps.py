@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 Size = tuple[int, int] | None
-
-
-def check_size(head: str, size: Sequence[int] | None) -> Size:
-    """Returns height and width of an output, or None for those of the features.
-
-    Raises:
-        ValueError: Unless there are two positive whole numbers.
-    """
-    if size is None:
-        return None
-    if len(size) != 2 or any(int(side) != side or side < 1 for side in size):
-        raise ValueError(
-            f"{head} needs `size` as (height, width) in pixels, or None for the size of the "
-            f"features. Received: size={size}."
-        )
-    return (int(size[0]), int(size[1]))
 
 
 def check_maps(head: str, features_shape: tuple[int | None, ...]) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 
+from ..whole_numbers import check_size
 from .classes import ClassesHead
 from .labels import ClassLabels, LabelRule
-from .maps import check_maps, check_size, resize
+from .maps import check_maps, resize
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -62,7 +63,7 @@ class Segmentation(ClassesHead):
                 f"`void` must not be one of the classes 0 to {self.num_classes - 1}. Received: "
                 f"void={void}. Pixels of the void class are left out of loss and metrics."
             )
-        self.size = check_size("Segmentation", size)
+        self.size = None if size is None else check_size(size)
         self.void = None if void is None else int(void)
         self.projection = keras.layers.Conv2D(
             self.num_classes, 1, dtype=self.dtype_policy, data_format="channels_last", name="scores"

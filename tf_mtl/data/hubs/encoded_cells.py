@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from ...whole_numbers import check_whole, is_whole
+from ...whole_numbers import check_size, check_whole
 from ..media.image_files import decoded
 from ..media.wav_file import samples_of, sound_place
 from ..reading import read_each
@@ -32,15 +32,8 @@ class Reading:
     check: bool = True
 
     def __post_init__(self) -> None:
-        if self.size is not None and not (
-            isinstance(self.size, Sequence)
-            and len(self.size) == 2
-            and all(is_whole(side) and side > 0 for side in self.size)
-        ):
-            raise ValueError(
-                "`size` must be two positive whole numbers, height and width. Received: "
-                f"size={self.size}."
-            )
+        if self.size is not None:
+            object.__setattr__(self, "size", check_size(self.size))
         if self.channels not in (None, 1, 3, 4):
             raise ValueError(f"`channels` must be 1, 3 or 4. Received: {self.channels}.")
         if self.tokens is not None:

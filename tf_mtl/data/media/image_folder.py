@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...names import check_known
-from ...whole_numbers import is_whole
+from ...whole_numbers import check_size
 from ..arrays import PARTS, from_numpy
 from ..files import files_below
 from ..splits import Splits
@@ -152,17 +152,9 @@ def from_image_folder(
 
 
 def _shape(size: Sequence[int], channels: int) -> tuple[int, int, int]:
-    whole = (
-        isinstance(size, Sequence)
-        and len(size) == 2
-        and all(is_whole(side) and side > 0 for side in size)
-    )
-    if not whole or channels not in (1, 3, 4):
-        raise ValueError(
-            "`size` must be two positive whole numbers, height and width, and `channels` 1, 3 or "
-            f"4. Received: size={size}, channels={channels}."
-        )
-    return int(size[0]), int(size[1]), channels
+    if channels not in (1, 3, 4):
+        raise ValueError(f"`channels` must be 1, 3 or 4. Received: channels={channels!r}.")
+    return *check_size(size), int(channels)
 
 
 def _first_folder(name: str) -> dict[str, str]:
