@@ -559,6 +559,8 @@ BODIES = [
     BodyRow(trunks.MLP, lambda: trunks.MLP([4]), (3, 2)),
     BodyRow(trunks.MLP, lambda: trunks.MLP([4], "tanh", dropout=0.1, normalization=True), (3,)),
     BodyRow(trunks.CNN, lambda: trunks.CNN([3, 4], units=[5], dropout=0.1), (8, 8, 1)),
+    BodyRow(trunks.AttentionPooling, lambda: trunks.AttentionPooling(2), (3, 4)),
+    BodyRow(trunks.AttentionPooling, lambda: trunks.AttentionPooling(2, width=3), (2, 3, 4)),
     BodyRow(trunks.AudioEncoder, lambda: trunks.AudioEncoder(2000, [4, 4], 8, 16), (500,)),
     *(
         BodyRow(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tf_mtl import build_model, heads, trunks
-from tf_mtl.trunks.task_attention import QueryAttention
+from tf_mtl.trunks.attention_pooling import QueryAttention
 
 
 @pytest.fixture

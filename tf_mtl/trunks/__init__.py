@@ -1,6 +1,7 @@
 """Trunks: inputs → features, shared by all tasks or one tensor for each task."""
 
 from .aitm import AITM as AITM
+from .attention_pooling import AttentionPooling as AttentionPooling
 from .audio_encoder import AudioEncoder as AudioEncoder
 from .backbone import backbone as backbone
 from .blocks import cut as cut

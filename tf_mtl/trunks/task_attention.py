@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from ..whole_numbers import check_whole
+from .attention_pooling import AttentionPooling, positions
 from .copies import copy_of
-from .tokens import Shape
 from .trunk import Trunk
 
 
@@ -48,73 +48,6 @@ class TaskAttention(Trunk):
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:
         """Returns `{task: features}`."""
-        shared = copy_of(self.body, inputs, "shared")
-        if len(shared.shape) not in (3, 4):
-            raise ValueError(
-                "TaskAttention attends to positions: the body's features must be [B, L, d] or [B, "
-                f"height, width, d]. Received the shape {tuple(shared.shape)}. Leave out the "
-                "pooling of the body."
-            )
-        if len(shared.shape) == 4:
-            shared = keras.layers.Reshape((-1, shared.shape[-1]), name="positions")(shared)
-        width = self.width or max(1, shared.shape[-1] // self.num_heads)
-        return {
-            task: QueryAttention(self.num_heads, width, name=f"{task}_attention")(shared)
-            for task in tasks
-        }
-
-
-@keras.saving.register_keras_serializable(package="tf_mtl")
-class QueryAttention(keras.layers.Layer):
-    """Attention to a sequence with one learnt query.
-
-    Args:
-        num_heads: Number of heads.
-        width: Width of a head.
-        **kwargs: Other arguments of `keras.layers.Layer`.
-
-    Call arguments:
-        features: `[B, L, d]`, with a mask of padding or without.
-
-    Returns:
-        `[B, d]`.
-    """
-
-    def __init__(self, num_heads: int, width: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.num_heads = num_heads
-        self.width = width
-        self.attention = keras.layers.MultiHeadAttention(
-            num_heads, width, dtype=self.dtype_policy, name="attention"
-        )
-
-    def build(self, features_shape: Shape) -> None:
-        """Creates the query and the projections."""
-        self.query = self.add_weight(
-            name="query",
-            shape=(1, 1, features_shape[-1]),
-            initializer=keras.initializers.RandomNormal(stddev=features_shape[-1] ** -0.5),
-        )
-        query_shape = (features_shape[0], 1, features_shape[-1])
-        self.attention.build(query_shape, features_shape)
-
-    def call(self, features: Any, mask: Any = None) -> Any:
-        """Returns what the query finds."""
-        shape = (keras.ops.shape(features)[0], 1, features.shape[-1])
-        query = keras.ops.broadcast_to(self.query, shape)
-        attention_mask = None if mask is None else keras.ops.expand_dims(mask, 1)
-        # A copy: Keras' attention takes the mask off what it reads, and other tasks read it too.
-        features = keras.ops.copy(features)
-        return self.attention(query, features, attention_mask=attention_mask)[:, 0]
-
-    def compute_mask(self, features: Any, previous_mask: Any) -> None:
-        """A single vector has no padding."""
-
-    def compute_output_shape(self, features_shape: Shape) -> Shape:
-        """The features without their axis of positions."""
-        return (features_shape[0], features_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        return {**super().get_config(), "num_heads": self.num_heads, "width": self.width}
+        shared = positions(copy_of(self.body, inputs, "shared"), "TaskAttention", "positions")
+        pooling = AttentionPooling(self.num_heads, self.width)
+        return {task: pooling(shared, task) for task in tasks}
