@@ -117,6 +117,17 @@ def test_arguments_are_checked(name, arguments, part):
     assert part in str(caught.value)
 
 
+class Middle(aggregators.Aggregator):
+    def _aggregate(self, blocks, losses, gramian, state):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("arguments", [{"wrt": "features"}, {"every": 2}, {"every": "auto"}])
+def test_own_methods_that_weigh_no_rows_refuse_what_they_cannot_do(arguments):
+    with pytest.raises(ValueError, match="Middle needs the gradients of the parameters"):
+        Middle(**arguments)
+
+
 def test_numbers_of_numpy_are_numbers():
     method = aggregators.CAGrad(c=np.float32(0.5), rescale=np.int64(1))
     assert aggregators.get(keras.saving.serialize_keras_object(method)).c == 0.5

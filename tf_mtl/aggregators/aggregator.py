@@ -51,7 +51,16 @@ class Aggregator(BalancingMethod, abc.ABC):
         groups: aggregate the parameters of `"all"` layers as one vector, or each `"layer"` by
             itself (with its own state).
         name: name of the layer.
+
+    Attributes:
+        weighs_rows: whether the answer is a weighted sum of the rows: the others take neither `wrt`
+            nor `every`.
+
+    Raises:
+        ValueError: for another value, or one that the method cannot follow.
     """
+
+    weighs_rows = False
 
     def __init__(
         self,
@@ -64,6 +73,12 @@ class Aggregator(BalancingMethod, abc.ABC):
         check_choice("wrt", wrt, WRT)
         check_choice("groups", groups, GROUPS)
         _check_every(every)
+        if not self.weighs_rows and (wrt != "parameters" or every != 1):
+            raise ValueError(
+                f"{type(self).__name__} needs the gradients of the parameters at each step. "
+                f"Received: wrt={wrt!r}, every={every!r}. Leave out `wrt` and `every`, or choose a "
+                "method that weighs the tasks, such as 'upgrad'."
+            )
         # Rows arrive in their own dtype, and state is float32 under any global policy.
         options = {"dtype": "float32", **layer_options, "autocast": False, "trainable": False}
         super().__init__(name=name, **options)
@@ -223,16 +238,6 @@ def keep_unless(finite: Any, state: dict[str, Any], before: dict[str, Any]) -> N
     for key, value in state.items():
         if value is not before[key]:
             state[key] = tf.where(finite, tf.cast(value, before[key].dtype), before[key])
-
-
-def check_parameters_only(aggregator: Aggregator) -> None:
-    """Raises `ValueError` where a method that weighs no rows is told to keep their weights."""
-    if aggregator.wrt != "parameters" or aggregator.every != 1:
-        raise ValueError(
-            f"{type(aggregator).__name__} needs the gradients of the parameters at each step. "
-            f"Received: wrt={aggregator.wrt!r}, every={aggregator.every!r}. Leave out `wrt` and "
-            "`every`, or choose a method that weighs the tasks, such as 'upgrad'."
-        )
 
 
 def needed(losses: Any, aggregator: Aggregator) -> Any:

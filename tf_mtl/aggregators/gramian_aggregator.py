@@ -28,6 +28,8 @@ class GramianAggregator(Aggregator):
     weights for some steps (`every`). A method defines `_solve`.
     """
 
+    weighs_rows = True
+
     def weights(self, gramian: Any, losses: Any = None, precision: float | None = None) -> Any:
         """Returns the weights `[T]` of the rows with the Gramian `[T, T]`, in the Gramian's dtype.
 
