@@ -117,6 +117,18 @@ def test_arguments_are_checked(name, arguments, part):
     assert part in str(caught.value)
 
 
+class Power(aggregators.GramianAggregator):
+    """A method of a user's own, as badly written as `form` says."""
+
+    def __init__(self, power=0.0, form=lambda weights: weights, **options):
+        super().__init__(**options)
+        self.power = power
+        self.form = form
+
+    def _solve(self, rows, losses, state):
+        return self.form(rows.present * rows.norms**self.power)
+
+
 class Middle(aggregators.Aggregator):
     def _aggregate(self, blocks, losses, gramian, state):
         raise NotImplementedError
@@ -126,6 +138,12 @@ class Middle(aggregators.Aggregator):
 def test_own_methods_that_weigh_no_rows_refuse_what_they_cannot_do(arguments):
     with pytest.raises(ValueError, match="Middle needs the gradients of the parameters"):
         Middle(**arguments)
+
+
+def test_own_methods_with_a_config_that_lacks_arguments_are_not_copied():
+    for use in (Power(2.0, groups="layer"), keras.saving.serialize_keras_object):
+        with pytest.raises(ValueError, match="Power lacks the argument 'power'"):
+            use(matrices.jacobian(3, 6) if isinstance(use, Power) else Power(2.0))
 
 
 def test_numbers_of_numpy_are_numbers():

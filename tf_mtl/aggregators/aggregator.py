@@ -196,7 +196,7 @@ class Aggregator(BalancingMethod, abc.ABC):
         }
 
     def _build_layers(self, shapes: Sequence[Any]) -> None:
-        config = {**self.get_config(), "groups": "all"}
+        config = {**self.checked_config(), "groups": "all"}
         self._parts = [
             type(self).from_config({**config, "name": f"{self.name}_{k}"})
             for k in range(len(shapes))
