@@ -146,6 +146,26 @@ def test_own_methods_with_a_config_that_lacks_arguments_are_not_copied():
             use(matrices.jacobian(3, 6) if isinstance(use, Power) else Power(2.0))
 
 
+@pytest.mark.parametrize("every", [1, 2])
+def test_own_methods_may_answer_in_any_number_type_but_one_for_each_task(every):
+    step = matrices.jacobian(3, 6)
+    expected = aggregators.Sum()(step)
+    for form in (lambda w: tf.cast(w, tf.float32), lambda w: [1, 1, 1]):
+        np.testing.assert_allclose(Power(form=form, every=every)(step), expected, rtol=1e-6)
+    for smooth in (lambda method: method, aggregators.CRMOGM):
+        with pytest.raises(
+            ValueError, match=r"Power\._solve .* shape \[3\]\. Received .* \[3, 1\]"
+        ):
+            smooth(Power(form=lambda w: w[:, None]))(step)
+
+
+def test_own_methods_extend_what_every_method_remembers():
+    method = Power()
+    method._first_state = lambda tasks, sizes: {"mine": np.zeros(tasks, "float32")}
+    with pytest.raises(ValueError, match=r"_first_state must extend .* \['mine'\]"):
+        method(matrices.jacobian(3, 6))
+
+
 def test_numbers_of_numpy_are_numbers():
     method = aggregators.CAGrad(c=np.float32(0.5), rescale=np.int64(1))
     assert aggregators.get(keras.saving.serialize_keras_object(method)).c == 0.5

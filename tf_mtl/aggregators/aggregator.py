@@ -182,6 +182,13 @@ class Aggregator(BalancingMethod, abc.ABC):
         self.write_state(state)
 
     def _build_state(self, tasks: int, sizes: list[Any]) -> None:
+        first_state = self._first_state(tasks, sizes)
+        if "step" not in first_state:
+            raise ValueError(
+                f"{type(self).__name__}._first_state must extend what every method remembers: "
+                "return {**super()._first_state(tasks, sizes), ...}. Received: "
+                f"{sorted(first_state)}."
+            )
         self._state = {
             key: self.add_weight(
                 shape=first.shape,
@@ -192,7 +199,7 @@ class Aggregator(BalancingMethod, abc.ABC):
                 aggregation="mean" if first.dtype.kind == "f" else "only_first_replica",
                 name=key,
             )
-            for key, first in self._first_state(tasks, sizes).items()
+            for key, first in first_state.items()
         }
 
     def _build_layers(self, shapes: Sequence[Any]) -> None:
