@@ -41,8 +41,32 @@ class BalancingMethod(keras.layers.Layer):
             )
         self.task_names = tuple(names)
 
+    def checked_config(self) -> dict[str, Any]:
+        """Returns the config, of which a file or a copy is made.
+
+        Raises:
+            ValueError: If it lacks an argument, which would come back as its default.
+        """
+        config = self.get_config()
+        arguments = list(inspect.signature(type(self).__init__).parameters.values())[1:]
+        lacking = [
+            one.name
+            for one in arguments
+            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+            and one.name not in (*config, "trainable")
+        ]
+        if lacking:
+            raise ValueError(
+                f"get_config() of {type(self).__name__} lacks the argument {lacking[0]!r} of its "
+                "constructor, so that a copy or a saved model would not have its value. Received "
+                f"a config of {sorted(config)}. Define get_config(self): return "
+                f"{{**super().get_config(), {lacking[0]!r}: self.{lacking[0]}}}."
+            )
+        return config
+
     def get_build_config(self) -> dict[str, Any] | None:
         """Returns what a saved layer needs to be built again: shapes, and the names."""
+        self.checked_config()  # Keras calls `get_config` by itself; both are called for a file
         config = super().get_build_config()
         return config and {**config, "task_names": self.task_names and list(self.task_names)}
 

@@ -117,6 +117,55 @@ def test_arguments_are_checked(name, arguments, part):
     assert part in str(caught.value)
 
 
+class Power(aggregators.GramianAggregator):
+    """A method of a user's own, as badly written as `form` says."""
+
+    def __init__(self, power=0.0, form=lambda weights: weights, **options):
+        super().__init__(**options)
+        self.power = power
+        self.form = form
+
+    def _solve(self, rows, losses, state):
+        return self.form(rows.present * rows.norms**self.power)
+
+
+class Middle(aggregators.Aggregator):
+    def _aggregate(self, blocks, losses, gramian, state):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("arguments", [{"wrt": "features"}, {"every": 2}, {"every": "auto"}])
+def test_own_methods_that_weigh_no_rows_refuse_what_they_cannot_do(arguments):
+    with pytest.raises(ValueError, match="Middle needs the gradients of the parameters"):
+        Middle(**arguments)
+
+
+def test_own_methods_with_a_config_that_lacks_arguments_are_not_copied():
+    for use in (Power(2.0, groups="layer"), keras.saving.serialize_keras_object):
+        with pytest.raises(ValueError, match="Power lacks the argument 'power'"):
+            use(matrices.jacobian(3, 6) if isinstance(use, Power) else Power(2.0))
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_own_methods_may_answer_in_any_number_type_but_one_for_each_task(every):
+    step = matrices.jacobian(3, 6)
+    expected = aggregators.Sum()(step)
+    for form in (lambda w: tf.cast(w, tf.float32), lambda w: [1, 1, 1]):
+        np.testing.assert_allclose(Power(form=form, every=every)(step), expected, rtol=1e-6)
+    for smooth in (lambda method: method, aggregators.CRMOGM):
+        with pytest.raises(
+            ValueError, match=r"Power\._solve .* shape \[3\]\. Received .* \[3, 1\]"
+        ):
+            smooth(Power(form=lambda w: w[:, None]))(step)
+
+
+def test_own_methods_extend_what_every_method_remembers():
+    method = Power()
+    method._first_state = lambda tasks, sizes: {"mine": np.zeros(tasks, "float32")}
+    with pytest.raises(ValueError, match=r"_first_state must extend .* \['mine'\]"):
+        method(matrices.jacobian(3, 6))
+
+
 def test_numbers_of_numpy_are_numbers():
     method = aggregators.CAGrad(c=np.float32(0.5), rescale=np.int64(1))
     assert aggregators.get(keras.saving.serialize_keras_object(method)).c == 0.5

@@ -25,6 +25,33 @@ def mixed(strategy=None, **options):
     return data.mix(sources(), strategy, **{"batch": 4, **options})
 
 
+class Own(data.Strategy):
+    """A strategy of a user's own."""
+
+    def __init__(self, shares):
+        self.given = shares
+
+    def shares(self, sizes, epoch):
+        return self.given
+
+    def length(self, sizes):
+        return 12
+
+
+def test_an_own_strategy_is_followed_by_name_and_not_by_order():
+    assert mixed(Own({"b": 1, "a": 3})).rows() == {"a": 9, "b": 3}
+    assert sum(row >= 1000 for batch in batches(mixed(Own({"b": 1, "a": 3}))) for row in batch) == 3
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [{"a": 1.0}, {"a": 1, "b": 1, "c": 1}, {"a": 1, "b": -1}, {"a": 0, "b": 0}, [1, 1]],
+)
+def test_an_own_strategy_without_a_share_for_each_data_set_is_refused(shares):
+    with pytest.raises(ValueError, match=r"Own\.shares must return .* 'a', 'b'\. Received"):
+        mixed(Own(shares))
+
+
 def batches(dataset):
     return [x.numpy().astype(int).tolist() for x, *_ in dataset]
 

@@ -43,6 +43,26 @@ def test_compile_names_the_mistake(arguments, message):
         network().compile("sgd", **arguments)
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (lambda y: {**y, "price": {"value": y["price"]}}, "'price': .* one array.* a dict of 1"),
+        (
+            lambda y: {**y, "price": (y["price"], y["price"])},
+            "'price': .* one array.* a tuple of 2",
+        ),
+        (lambda y: None, r"Received none: give batches of \(x, \{task: labels\}\)"),
+        (lambda y: tuple(y.values()), "Received a tuple: a list would be matched"),
+    ],
+)
+def test_labels_of_another_structure_are_refused(labels, message):
+    x, y, _ = arrays(8)
+    y = labels(y)
+    rows = tf.data.Dataset.from_tensor_slices(x if y is None else (x, y))
+    with pytest.raises(ValueError, match=message):
+        compiled().fit(rows.batch(4), verbose=0)
+
+
 LABELS = [
     ("kind", 12, "'kind'.*row 7: 12 is not a class: expected 0 to 2"),
     ("kind", -3, "'kind'.*row 7: -3 is not a class"),

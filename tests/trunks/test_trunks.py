@@ -183,12 +183,19 @@ def test_preprocessing_before_the_trunk_becomes_part_of_the_model():
     assert [tensor.name for tensor in model.inputs] == ["colour"]
 
 
-def test_a_trunk_without_features_for_a_task_is_refused():
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (lambda x: {"a": x}, "task without features of the trunk: 'b'"),
+        (lambda x: {"a": x, "b": [x, x]}, "one tensor of features from 'trunk, task b'"),
+    ],
+)
+def test_a_trunk_without_features_for_a_task_is_refused(features, message):
     class Partial(trunks.Trunk):
         def __call__(self, inputs, tasks):
-            return {tasks[0]: inputs}
+            return features(inputs)
 
-    with pytest.raises(ValueError, match="task without features of the trunk: 'b'"):
+    with pytest.raises(ValueError, match=message):
         build_model(
             keras.Input((4,)), Partial(), {"a": heads.Regression(), "b": heads.Regression()}
         )

@@ -56,6 +56,24 @@ def test_configs_come_back(row, arguments):
     assert again.get_config() == weighting.get_config()
 
 
+class Largest(weightings.LossWeighting):
+    """A weighting of a user's own: one number for all tasks, divided over them or not."""
+
+    def __init__(self, divided, **options):
+        super().__init__(**options)
+        self.divided = divided
+
+    def _weigh(self, tasks, state):
+        largest = tf.cast(tf.reduce_max(tasks.losses), "float64")
+        return tf.cast(tasks.mask, "float64") * largest / 3.0 if self.divided else largest
+
+
+def test_own_weightings_answer_in_any_float_type_but_one_number_for_each_task():
+    np.testing.assert_allclose(Largest(True)(STEPS[0]), [8 / 3] * 3, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"shape \[3\]\. Received the shape \[\]\. .*shares"):
+        Largest(False)(STEPS[0])
+
+
 @pytest.mark.parametrize(("row", "arguments"), CASES)
 def test_an_absent_task_might_as_well_not_exist(row, arguments):
     if row.cls is weightings.RandomLossWeighting:

@@ -53,7 +53,16 @@ class Aggregator(BalancingMethod, abc.ABC):
         groups: aggregate the parameters of `"all"` layers as one vector, or each `"layer"` by
             itself (with its own state).
         name: name of the layer.
+
+    Attributes:
+        weighs_rows: whether the answer is a weighted sum of the rows: the others take neither `wrt`
+            nor `every`.
+
+    Raises:
+        ValueError: for another value, or one that the method cannot follow.
     """
+
+    weighs_rows = False
 
     def __init__(
         self,
@@ -66,6 +75,12 @@ class Aggregator(BalancingMethod, abc.ABC):
         check_choice("wrt", wrt, WRT)
         check_choice("groups", groups, GROUPS)
         _check_every(every)
+        if not self.weighs_rows and (wrt != "parameters" or every != 1):
+            raise ValueError(
+                f"{type(self).__name__} needs the gradients of the parameters at each step. "
+                f"Received: wrt={wrt!r}, every={every!r}. Leave out `wrt` and `every`, or choose a "
+                "method that weighs the tasks, such as 'upgrad'."
+            )
         # Rows arrive in their own dtype, and state is float32 under any global policy.
         options = {"dtype": "float32", **layer_options, "autocast": False, "trainable": False}
         super().__init__(name=name, **options)
@@ -169,6 +184,13 @@ class Aggregator(BalancingMethod, abc.ABC):
         self.write_state(state)
 
     def _build_state(self, tasks: int, sizes: list[Any]) -> None:
+        first_state = self._first_state(tasks, sizes)
+        if "step" not in first_state:
+            raise ValueError(
+                f"{type(self).__name__}._first_state must extend what every method remembers: "
+                "return {**super()._first_state(tasks, sizes), ...}. Received: "
+                f"{sorted(first_state)}."
+            )
         self._state = {
             key: self.add_weight(
                 shape=first.shape,
@@ -179,11 +201,11 @@ class Aggregator(BalancingMethod, abc.ABC):
                 aggregation="mean" if first.dtype.kind == "f" else "only_first_replica",
                 name=key,
             )
-            for key, first in self._first_state(tasks, sizes).items()
+            for key, first in first_state.items()
         }
 
     def _build_layers(self, shapes: Sequence[Any]) -> None:
-        config = {**self.get_config(), "groups": "all"}
+        config = {**self.checked_config(), "groups": "all"}
         self._parts = [
             type(self).from_config({**config, "name": f"{self.name}_{k}"})
             for k in range(len(shapes))
@@ -225,16 +247,6 @@ def keep_unless(finite: Any, state: dict[str, Any], before: dict[str, Any]) -> N
     for key, value in state.items():
         if value is not before[key]:
             state[key] = tf.where(finite, tf.cast(value, before[key].dtype), before[key])
-
-
-def check_parameters_only(aggregator: Aggregator) -> None:
-    """Raises `ValueError` where a method that weighs no rows is told to keep their weights."""
-    if aggregator.wrt != "parameters" or aggregator.every != 1:
-        raise ValueError(
-            f"{type(aggregator).__name__} needs the gradients of the parameters at each step. "
-            f"Received: wrt={aggregator.wrt!r}, every={aggregator.every!r}. Leave out `wrt` and "
-            "`every`, or choose a method that weighs the tasks, such as 'upgrad'."
-        )
 
 
 def needed(losses: Any, aggregator: Aggregator) -> Any:

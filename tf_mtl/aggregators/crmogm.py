@@ -70,7 +70,7 @@ class CRMOGM(GramianAggregator):
 
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         inner = {key[6:]: value for key, value in state.items() if key.startswith("inner_")}
-        weights = self.aggregator._solve(rows, losses, inner)
+        weights = self.aggregator._solution(rows, losses, inner)
         shortening = self.aggregator._shortening(
             tf.sqrt(quadratic(rows.cosines, weights * rows.norms))
         )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, keep_unless
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, keep_unless
 from tf_mtl.aggregators.gramian import combine, divide, from_blocks
 from tf_mtl.aggregators.moving_rows import first_average, move_average
 from tf_mtl.method_arguments import check_number
@@ -36,7 +36,6 @@ class DBMTL(Aggregator):
 
     def __init__(self, beta: float = 0.9, beta_decay: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        check_parameters_only(self)
         check_number("beta", beta, 0.0, 1.0)
         check_number("beta_decay", beta_decay)
         self.beta = beta

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only
+from tf_mtl.aggregators.aggregator import Aggregator, Answer
 from tf_mtl.aggregators.draws import uniforms
 from tf_mtl.balancing_method import PerTask
 from tf_mtl.method_arguments import check_number, check_seed
@@ -42,7 +42,6 @@ class GradDrop(Aggregator):
 
     def __init__(self, leak: float | PerTask = 0.0, seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
-        check_parameters_only(self)
         self.leak = dict(leak) if isinstance(leak, Mapping) else np.asarray(leak).tolist()
         for value in tf.nest.flatten(self.leak):
             check_number("leak", value, 0.0, 1.0)

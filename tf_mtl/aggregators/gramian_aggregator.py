@@ -28,6 +28,8 @@ class GramianAggregator(Aggregator):
     weights for some steps (`every`). A method defines `_solve`.
     """
 
+    weighs_rows = True
+
     def weights(self, gramian: Any, losses: Any = None, precision: float | None = None) -> Any:
         """Returns the weights `[T]` of the rows with the Gramian `[T, T]`, in the Gramian's dtype.
 
@@ -99,9 +101,23 @@ class GramianAggregator(Aggregator):
         self._finish(after)
         return self._shortened(gradient, weights)
 
+    def _solution(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
+        """Returns what the method solves for as float64; puts new values into `state`.
+
+        Raises:
+            ValueError: if it is not one weight for each row.
+        """
+        weights = tf.cast(self._solve(rows, losses, state), tf.float64)
+        if not weights.shape.is_compatible_with([rows.tasks]):
+            raise ValueError(
+                f"{type(self).__name__}._solve must return one weight for each task, of the shape "
+                f"[{rows.tasks}]. Received the shape {weights.shape.as_list()}."
+            )
+        return weights
+
     @abc.abstractmethod
     def _solve(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
-        """Returns the weights `[T]` float64; puts new values of the state into `state`."""
+        """Returns the weights `[T]`; puts new values of the state into `state`."""
 
     def _aggregate(self, blocks: list[Any], losses: Any, gramian: Any, state: Any) -> Answer:
         if self.every == 1:
@@ -132,7 +148,7 @@ class GramianAggregator(Aggregator):
     def _weigh(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         """Solves; gradients that overflowed give nan and leave the state alone."""
         before, finite = dict(state), tf.reduce_all(tf.math.is_finite(rows.norms))
-        weights = self._solve(rows, losses, state)
+        weights = self._solution(rows, losses, state)
         keep_unless(finite, state, before)
         return tf.where(finite, weights, tf.constant(float("nan"), tf.float64))
 

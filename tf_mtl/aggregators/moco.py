@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only, keep_unless
+from tf_mtl.aggregators.aggregator import Aggregator, Answer, keep_unless
 from tf_mtl.aggregators.gramian import combine, divide, from_blocks
 from tf_mtl.aggregators.moving_rows import first_average, move_average
 from tf_mtl.aggregators.sdmgrad import keep_absent
@@ -51,7 +51,6 @@ class MoCo(Aggregator):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        check_parameters_only(self)
         check_number("beta", beta, 0.0, 1.0)
         check_number("beta_decay", beta_decay)
         check_number("gamma", gamma)

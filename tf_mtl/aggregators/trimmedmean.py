@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_mtl.aggregators.aggregator import Aggregator, Answer, check_parameters_only
+from tf_mtl.aggregators.aggregator import Aggregator, Answer
 from tf_mtl.aggregators.compiled import compiled
 from tf_mtl.whole_numbers import check_whole
 
@@ -30,7 +30,6 @@ class TrimmedMean(Aggregator):
 
     def __init__(self, trim_number: int = 1, **options: Any) -> None:
         super().__init__(**options)
-        check_parameters_only(self)
         self.trim_number = check_whole(trim_number, "trim_number", 0)
 
     def get_config(self) -> dict[str, Any]:

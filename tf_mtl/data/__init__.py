@@ -28,6 +28,7 @@ from .mixtures.strategies import Annealed as Annealed
 from .mixtures.strategies import ExamplesCap as ExamplesCap
 from .mixtures.strategies import Rates as Rates
 from .mixtures.strategies import RoundRobin as RoundRobin
+from .mixtures.strategies import Strategy as Strategy
 from .mixtures.strategies import Temperature as Temperature
 from .partition import split as split
 from .splits import Splits as Splits

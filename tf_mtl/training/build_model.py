@@ -57,6 +57,8 @@ def build_model(
     if isinstance(features, Mapping):
         check_known(features, list(heads), "task in the trunk's features:")
         check_known(heads, list(features), "task without features of the trunk:")
+        for task, tensor in features.items():
+            check_tensor(tensor, f"trunk, task {task}")
     else:
         features = dict.fromkeys(heads, check_tensor(features, "trunk"))
     sources = _sources(inputs)

@@ -26,11 +26,16 @@ def as_task_dictionary(values: Any, tasks: Sequence[str], what: str) -> dict[str
         if isinstance(values, (list, tuple)) and len(values) == 1:
             values = values[0]
         return {tasks[0]: values}
-    received = "None" if values is None else f"a {type(values).__name__}"
+    if values is None:
+        received = f"Received none: give batches of (x, {{task: {what}}}), or both to `fit`."
+    else:
+        received = (
+            f"Received a {type(values).__name__}: a list would be matched by the sorted names, not "
+            "by your order."
+        )
     raise ValueError(
         f"Expected the {what} as a dictionary {{task: ...}} with the keys {list(tasks)} (or some "
-        f"of them). Received {received}: a list would be matched by the sorted names, not by your "
-        "order."
+        f"of them). {received}"
     )
 
 

@@ -68,7 +68,7 @@ def _arguments(model: MultiTaskModel) -> dict[str, Any]:
     arguments = dict(keras.saving.deserialize_keras_object(model.get_compile_config()))
     for name, value in arguments.items():
         if isinstance(value, LossWeighting | Aggregator):  # built, as it was saved
-            arguments[name] = type(value).from_config(value.get_config())
+            arguments[name] = type(value).from_config(value.checked_config())
     return arguments
 
 

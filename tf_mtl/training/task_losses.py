@@ -107,6 +107,8 @@ class TaskLosses:
         outputs = as_task_dictionary(y_pred, self.tasks, "outputs")
         weights = weights_by_task(sample_weight, self.tasks)
         present = [task for task in self.losses if labels.get(task) is not None]
+        for task in present:
+            _check_one_tensor(task, labels[task])
         terms = {
             task: self.losses[task].terms(labels[task], outputs[task], weights.get(task))
             for task in present
@@ -133,6 +135,15 @@ class TaskLosses:
         if num_replicas() > 1 and not unreduced:
             value = value * tf.cast(num_replicas(), value.dtype)
         self.trackers[task].update_state(value, sample_weight=weight)
+
+
+def _check_one_tensor(task: str, labels: Any) -> None:
+    if isinstance(labels, Mapping | tuple):
+        raise ValueError(
+            f"Task {task!r}: the labels of a task are one array or tensor. Received a "
+            f"{type(labels).__name__} of {len(labels)}. Join them to one, [B, ...], as the task's "
+            "loss takes them, or give each a task of its own."
+        )
 
 
 def _over_replicas(terms: dict[str, LossTerms]) -> dict[str, LossTerms]:

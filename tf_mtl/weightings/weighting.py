@@ -67,7 +67,15 @@ class LossWeighting(BalancingMethod, abc.ABC):
             present: `[T]` bool, False for a task without a labelled row in this batch.
         """
         tasks = Tasks.of(losses, present)
-        return tasks.keep(self._weigh(tasks, self.read_state()))
+        weighted = tf.cast(self._weigh(tasks, self.read_state()), tasks.losses.dtype)
+        if not weighted.shape.is_compatible_with(tasks.losses.shape):
+            raise ValueError(
+                f"{type(self).__name__}._weigh must return one weighted loss for each task, of the "
+                f"shape {tasks.losses.shape.as_list()}. Received the shape "
+                f"{weighted.shape.as_list()}. A single number is divided over the tasks by "
+                "`tasks.shares(number)`."
+            )
+        return tasks.keep(weighted)
 
     def update(self, losses: Any, present: Any = None) -> None:
         """Lets the method remember a step; nothing but a step counter moves on non-finite losses.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...names import check_known
-from .strategies import RoundRobin, Strategy, get, whole_shares
+from .strategies import RoundRobin, Strategy, get, shares_of, whole_shares
 
 
 class Batches(abc.ABC):
@@ -66,7 +66,7 @@ class MixedExamples(Batches):
     ) -> dict[str, int]:
         """Divides the rows of the epoch by the shares."""
         length = strategy.length(sizes) if steps is None else steps * self.size
-        return whole_shares(strategy.shares(sizes, epoch), length)
+        return whole_shares(shares_of(strategy, sizes, epoch), length)
 
     def steps(self, rows: Mapping[str, int]) -> int:
         """Returns the number of batches that hold all rows."""
@@ -105,7 +105,7 @@ class OneTask(Batches):
         """Divides the batches of the epoch by the shares."""
         batches = {name: -(-size // self.size) for name, size in sizes.items()}
         length = strategy.length(batches) if steps is None else steps
-        shares = whole_shares(strategy.shares(batches, epoch), length)
+        shares = whole_shares(shares_of(strategy, batches, epoch), length)
         return {
             name: sizes[name] if share == batches[name] else share * self.size
             for name, share in shares.items()

@@ -261,6 +261,28 @@ def get(identifier: Any) -> Strategy:
     return _STRATEGIES[by_plain[plain]]()
 
 
+def shares_of(strategy: Strategy, sizes: Mapping[str, int], epoch: int) -> dict[str, float]:
+    """Returns what a strategy says of an epoch, if it can be followed.
+
+    Args:
+        strategy: One of those here, or of the user's own.
+        sizes: `{name: size}`.
+        epoch: Number of the epoch, counted from 0.
+
+    Raises:
+        ValueError: Unless there is one positive, finite share for each data set.
+    """
+    shares = strategy.shares(sizes, epoch)
+    positive = isinstance(shares, Mapping) and all(0 < each < math.inf for each in shares.values())
+    if not positive or set(shares) != set(sizes):
+        raise ValueError(
+            f"{type(strategy).__name__}.shares must return {{name: share}} with a finite number "
+            f"above 0 for each data set, {', '.join(map(repr, sizes))}. Received for epoch "
+            f"{epoch}: {shares!r}."
+        )
+    return {name: shares[name] for name in sizes}  # in the order of the data sets
+
+
 def whole_shares(shares: Mapping[str, float], length: int) -> dict[str, int]:
     """Divides an epoch by shares: whole numbers, at least 1 each, that sum to its length.
 
