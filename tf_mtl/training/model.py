@@ -29,6 +29,7 @@ from .replicas import MeanOfShares, num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
+from .texts import numbered
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -258,7 +259,17 @@ class MultiTaskModel(keras.Model):
                     "train_on_batch has those of one batch. Pass {class: weight}, or use fit."
                 )
             sample_weight, class_weight = weights(y, sample_weight), None
+        if self.tasks and self.compiled:
+            y = numbered(self, y)
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Evaluates one batch, as `keras.Model.test_on_batch` does."""
+        if self.tasks and self.compiled:
+            y = numbered(self, y)
+        return super().test_on_batch(x, y, sample_weight, return_dict)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates the model: arguments and results are those of `keras.Model.evaluate`.
