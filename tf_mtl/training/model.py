@@ -336,6 +336,9 @@ class MultiTaskModel(keras.Model):
         if isinstance(inputs, Mapping) and isinstance(self.input, keras.KerasTensor):
             # A table of one column. Keras takes the dictionary as well, but warns in every epoch.
             inputs = inputs.get(self.input.name, inputs)
+        elif isinstance(inputs, Mapping) and isinstance(self.input, Mapping):
+            # The data may have more inputs than the model: Keras would take them by position.
+            inputs, mask = (_only(self.input, each) for each in (inputs, mask))
         cut = kwargs.pop("cut", None)
         if cut is not None:
             return cut(flat_inputs(self, inputs), training)
@@ -431,6 +434,13 @@ class MultiTaskModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+
+
+def _only(names: Mapping[str, Any], values: Any) -> Any:
+    """Returns a dictionary without all that has other names; anything else as it is."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if name in names}
 
 
 def _check_outputs(outputs: Any) -> None:
