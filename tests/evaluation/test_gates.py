@@ -40,6 +40,15 @@ def test_the_gates_of_a_loaded_model_are_found(x, tmp_path):
     np.testing.assert_allclose(evaluation.gates(loaded, x)["a"], expected["a"])
 
 
+def test_inputs_are_matched_by_name_as_the_model_matches_them(x):
+    inputs = {name: keras.Input((5,), name=name) for name in ("x", "z")}
+    model = model_of(trunks.MMoE([4], num_experts=2), inputs)
+    expected = evaluation.gates(model, {"x": x, "z": -x})
+    found = evaluation.gates(model, {"more": x + 1, "x": x, "z": -x})
+    for task in ("a", "b"):
+        np.testing.assert_array_equal(found[task], expected[task])
+
+
 def test_experts_of_other_tasks_have_the_value_zero(x):
     model = model_of(trunks.CGC([4], num_experts=2, num_shared_experts=1))
     values = evaluation.gates(model, x)

@@ -231,6 +231,15 @@ def test_sequences_of_words_and_numbers_have_an_end():
     )
 
 
+@pytest.mark.parametrize(("dtype", "by_xla"), [("string", False), ("int32", True)])
+def test_a_decoder_that_reads_words_is_not_compiled_by_xla(dtype, by_xla):
+    """Keras asks the layers, on a single GPU."""
+    features, labels = keras.Input((5, 4)), keras.Input((3,), dtype=dtype)
+    head = heads.SequenceGeneration(length=3, vocabulary=["one", "two"], units=4)
+    head([features, labels])
+    assert head.supports_jit == by_xla
+
+
 def test_whole_sequences_are_right_or_wrong():
     labels = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 0, 0]])
     found = np.eye(3, dtype="float32")[[[0, 1, 2], [0, 1, 1], [0, 1, 1], [1, 1, 1]]]

@@ -53,6 +53,23 @@ def test_class_names_train_as_numbers_do(kind, class_weight):
         np.testing.assert_array_equal(one, other)
 
 
+def test_class_names_train_under_xla_as_numbers_do():
+    """XLA knows no texts, and Keras chooses it by itself on a single GPU."""
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    numbers, size = np.array([0, 2, -1, 1]), np.arange(4, dtype="float32")
+    names = np.array([NAMES[number] if number >= 0 else "" for number in numbers])
+    weights = []
+    for animal, way in ((names, {"jit_compile": True}), (numbers, {"run_eagerly": True})):
+        trained, y = model(), {"animal": animal, "size": size}
+        trained.compile("sgd", metrics=None, **way)
+        trained.fit(x, y, shuffle=False, verbose=0)
+        trained.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(4), verbose=0)
+        trained.train_on_batch(x, y)
+        weights.append(trained.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 def test_columns_of_a_table_are_labels():
     """With NA for missing, in a data frame or series of it."""
     x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_mtl import build_model, heads, trunks
+from tf_mtl.training import remove_head
 from tf_mtl.training.sharing import variables_by_task
 from tf_mtl.trunks.multi_input import GatedSum
 
@@ -134,6 +135,27 @@ def test_each_task_sees_its_own_input_and_shares_the_upper_layers():
     photo = {"photo_encoder_convolution_0", "photo_encoder_dense_0", "shared_dense_0"}
     assert found["a"] == found["c"] == photo
     assert found["b"] == {"sketch_encoder_dense_0", "shared_dense_0"}
+
+
+def test_inputs_that_a_model_does_not_have_are_left_out():
+    """Of the data of a task that was taken off, and of what `data.mix` adds to them."""
+    random = np.random.default_rng(0)
+    x = {name: random.normal(size=(8, 4)).astype("float32") for name in "uvw"}
+    y = {task: random.normal(size=8).astype("float32") for task in "abc"}
+    trunk = trunks.InputPerTask(
+        {"u": [3], "v": [3], "w": [3]}, upper=[3], inputs_of={"a": "u", "b": "v", "c": "w"}
+    )
+    ends = {task: heads.Regression() for task in "abc"}
+    model = build_model(inputs_of(u=(4,), v=(4,), w=(4,)), trunk, ends)
+    model.compile("sgd", run_eagerly=True)
+    expected = model.predict_on_batch(x)
+    others = remove_head(model, "a")
+    assert sorted(others.input) == ["v", "w"]
+    found = others.predict_on_batch({**x, "v_present": np.ones(8, bool)})
+    for task in "bc":
+        np.testing.assert_allclose(found[task], expected[task], rtol=1e-6)
+    first = others.train_on_batch(x, {"b": y["b"]}, return_dict=True)["b_loss"]
+    np.testing.assert_allclose(first, np.mean((expected["b"][:, 0] - y["b"]) ** 2), rtol=1e-5)
 
 
 @pytest.mark.parametrize("over_time", ["gru", "lstm", "convolution", "attention", "average"])

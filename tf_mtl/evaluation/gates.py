@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..training import MultiTaskModel
 from ..trunks.graph import is_functional, nodes_before
 from ..trunks.mixture import Mixture
 
@@ -128,14 +129,16 @@ class GateLogger(keras.callbacks.Callback):
 def _gate_model(model: keras.Model, level: int) -> tuple[keras.Model, list[Mixture]]:
     """Returns a model from the inputs to the gate values of each mixture, and the mixtures."""
     found = _of_level(model, level)
-    return keras.Model(model.input, list(found.values())), list(found)
+    values = {f"gate_{i}": tensor for i, tensor in enumerate(found.values())}
+    return MultiTaskModel(model.input, values), list(found)  # which takes its inputs by name
 
 
 def _mean_values(gates: keras.Model, mixtures: list[Mixture], x: Any) -> dict[str, np.ndarray]:
     experts = _experts(mixtures)
-    of_mixtures = keras.tree.flatten(gates.predict(x, verbose=0))
+    of_mixtures = gates.predict(x, verbose=0)
     found = {}
-    for mixture, values in zip(mixtures, of_mixtures, strict=True):
+    for i, mixture in enumerate(mixtures):
+        values = of_mixtures[f"gate_{i}"]
         row = np.zeros(len(experts))
         row[[experts.index(name) for name in mixture.experts]] = values.mean(0, dtype="float64")
         found.update({task: row.copy() for task in mixture.tasks})

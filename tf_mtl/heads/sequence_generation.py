@@ -162,7 +162,10 @@ class SequenceGeneration(BaseHead):
         return set_keras_logits(probabilities[:, 0], keras_logits(probabilities)[:, 0]), state
 
     def _teacher_forced(self, keys: Any, mask: Any, state: Any, labels: Any) -> Any:
-        tokens = tf.cast(self.label_rule.encode(tf.convert_to_tensor(labels))[0], tf.int32)
+        labels = tf.convert_to_tensor(labels)
+        if labels.dtype == tf.string:
+            self.supports_jit = False  # XLA knows no strings
+        tokens = tf.cast(self.label_rule.encode(labels)[0], tf.int32)
         first = keras.ops.full_like(tokens[:, :1], self.vocabulary_size + 1)
         before = keras.ops.concatenate([first, tokens[:, :-1]], axis=1)
         outputs = self.decoder(self.embedding(before), initial_state=[state])

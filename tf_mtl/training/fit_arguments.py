@@ -13,7 +13,7 @@ from .checks import check_arrays, complete_weights
 from .class_weights import weighted_by_class
 from .first_batches import FirstBatches
 from .series import as_arrays
-from .texts import as_strings
+from .texts import as_strings, numbered, numbered_data
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel
@@ -39,11 +39,12 @@ def fit_arguments(
     if class_weight is not None:
         given = weighted_by_class(model, class_weight, given)
         given["y"] = as_strings(given.get("y"))
+    given = _numbered(model, given)
     if isinstance(given.get("x"), tf.data.Dataset):
         given["shuffle"] = False  # a data set is shuffled where it is made; Keras would warn
     validation = given.get("validation_data")
     if validation is not None:
-        given["validation_data"] = _validation(model, validation)
+        given["validation_data"] = numbered_data(model, _validation(model, validation))
     has_validation = validation is not None or bool(given.get("validation_split"))
     given["callbacks"] = _callbacks(model, given.get("callbacks"), data, has_validation)
     return given
@@ -53,7 +54,8 @@ def evaluate_arguments(
     model: MultiTaskModel, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """Returns the arguments of `keras.Model.evaluate`, likewise."""
-    return _looked_at(model, _by_name(keras.Model.evaluate, args, kwargs), "test")
+    given = _looked_at(model, _by_name(keras.Model.evaluate, args, kwargs), "test")
+    return _numbered(model, given)
 
 
 def _by_name(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +75,13 @@ def _looked_at(model: MultiTaskModel, given: dict[str, Any], where: str) -> dict
     else:
         given["x"] = FirstBatches(model, where).over(given.get("x"))
     return {**given, **as_strings({key: given[key] for key in ("x", "y") if key in given})}
+
+
+def _numbered(model: MultiTaskModel, given: dict[str, Any]) -> dict[str, Any]:
+    """Returns the arguments with labels as XLA takes them."""
+    if given.get("y") is not None:
+        return {**given, "y": numbered(model, given["y"])}
+    return {**given, "x": numbered_data(model, given.get("x"))}
 
 
 def _validation(model: MultiTaskModel, validation: Any) -> Any:

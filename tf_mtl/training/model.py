@@ -29,6 +29,7 @@ from .replicas import MeanOfShares, num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
+from .texts import numbered
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -258,7 +259,17 @@ class MultiTaskModel(keras.Model):
                     "train_on_batch has those of one batch. Pass {class: weight}, or use fit."
                 )
             sample_weight, class_weight = weights(y, sample_weight), None
+        if self.tasks and self.compiled:
+            y = numbered(self, y)
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Evaluates one batch, as `keras.Model.test_on_batch` does."""
+        if self.tasks and self.compiled:
+            y = numbered(self, y)
+        return super().test_on_batch(x, y, sample_weight, return_dict)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates the model: arguments and results are those of `keras.Model.evaluate`.
@@ -325,6 +336,9 @@ class MultiTaskModel(keras.Model):
         if isinstance(inputs, Mapping) and isinstance(self.input, keras.KerasTensor):
             # A table of one column. Keras takes the dictionary as well, but warns in every epoch.
             inputs = inputs.get(self.input.name, inputs)
+        elif isinstance(inputs, Mapping) and isinstance(self.input, Mapping):
+            # The data may have more inputs than the model: Keras would take them by position.
+            inputs, mask = (_only(self.input, each) for each in (inputs, mask))
         cut = kwargs.pop("cut", None)
         if cut is not None:
             return cut(flat_inputs(self, inputs), training)
@@ -420,6 +434,13 @@ class MultiTaskModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+
+
+def _only(names: Mapping[str, Any], values: Any) -> Any:
+    """Returns a dictionary without all that has other names; anything else as it is."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if name in names}
 
 
 def _check_outputs(outputs: Any) -> None:
