@@ -29,6 +29,7 @@ from .replicas import MeanOfShares, num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
+from .texts import as_strings
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -277,6 +278,13 @@ class MultiTaskModel(keras.Model):
             raise
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Returns the outputs: arguments and results are those of `keras.Model.predict`.
+
+        Inputs may be texts in all kinds of arrays, as in `fit`.
+        """
+        return super().predict(as_strings(x), *args, **kwargs)
 
     def problems(self, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:
         """Yields what is wrong with labels and inputs, as `fit` and `data.check` look for it.

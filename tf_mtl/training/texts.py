@@ -1,4 +1,4 @@
-"""Arrays of texts as TensorFlow takes them."""
+"""Arrays and series of texts as TensorFlow takes them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import tensorflow as tf
 
 
 def as_strings(values: Any) -> Any:
-    """Returns a structure of arrays with NumPy's texts and bytes as string tensors.
+    """Returns a structure of arrays with the texts and bytes of NumPy and pandas as string tensors.
 
-    Keras' `fit` refuses them, but for arrays of Python's own strings.
+    Keras refuses them, but for arrays of Python's own strings.
+
+    Raises:
+        ValueError: If an array of texts holds something else, such as None.
 
     >>> as_strings({"animal": np.array(["cat", ""]), "legs": np.array([4, 2])})["animal"].dtype
     tf.string
@@ -20,9 +23,18 @@ def as_strings(values: Any) -> Any:
     return keras.tree.map_structure(_as_strings, values)
 
 
-def _as_strings(array: Any) -> Any:
+def _as_strings(values: Any) -> Any:
+    array = np.asarray(values) if hasattr(values, "to_numpy") else values
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "USO":
-        return array
-    if array.dtype.kind == "O" and not all(isinstance(text, str | bytes) for text in array.flat):
-        return array
+        return values
+    if array.dtype.kind == "O":
+        is_text = [isinstance(value, str | bytes) for value in array.flat]
+        if not any(is_text):
+            return values
+        if not all(is_text):
+            row, *_ = np.argwhere(~np.reshape(is_text, array.shape))[0]
+            raise ValueError(
+                f'Among texts, row {row} is {array[row]!r}, which is no text. Pass texts, "" '
+                "where one is missing."
+            )
     return tf.convert_to_tensor(array, tf.string)
