@@ -28,6 +28,14 @@ def test_serving_default_is_predict(make, tmp_path):
         np.testing.assert_array_equal(served[task], values)
 
 
+@pytest.mark.parametrize("make", MODELS)
+def test_a_layer_of_keras_calls_a_signature_as_the_model_is_called(make, tmp_path):
+    model, x = make()
+    layer = keras.layers.TFSMLayer(saved_model(model, tmp_path), call_endpoint="serving_default")
+    for task, values in layer(x).items():
+        np.testing.assert_array_equal(values, model.predict(x, verbose=0)[task])
+
+
 def test_the_most_likely_classes_have_their_names(tmp_path):
     model, x = single_input()
     loaded = tf.saved_model.load(saved_model(model, tmp_path))

@@ -102,6 +102,22 @@ def test_a_run_stopped_in_its_first_epoch_starts_anew(tmp_path, interrupt, monke
     assert runs.resume(stopped.value.run.path, verbose=0).epochs == 1
 
 
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path, monkeypatch):
+    refused = []
+
+    def resume_meanwhile(self, epoch, logs=None):
+        with pytest.raises(runs.InputError, match="Another process is training") as caught:
+            runs.resume(self.run.path)
+        refused.append(caught)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder.Recorder, "on_epoch_begin", resume_meanwhile)
+        finished = runs.train(configuration(tmp_path, epochs=1))
+        runs.resume(finished.run.path, epochs=2)
+    assert len(refused) == 2
+    assert runs.resume(finished.run.path, epochs=3).epochs == 3
+
+
 def test_patience_ends_a_run_for_good(tmp_path):
     # What learning makes better all the time is "best" at the start, for a monitor turned round.
     keys = {"monitor": "val_above_auc", "mode": "min", "patience": 3, "epochs": 20,

@@ -70,6 +70,33 @@ def test_class_names_train_under_xla_as_numbers_do():
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "category"])
+def test_texts_are_inputs_of_predict_as_of_fit(kind):
+    inputs = keras.Input((), dtype="string", name="text")
+    encoded = keras.layers.TextVectorization(vocabulary=NAMES, output_mode="multi_hot")(inputs)
+    made = build_model(encoded, keras.layers.Dense(4), {"size": heads.Regression()})
+    made.compile("sgd")
+    texts = KINDS[kind](NAMES * 2)
+    made.fit(texts, {"size": np.arange(6.0)}, verbose=0)
+    expected = made.predict(tf.constant(NAMES * 2), verbose=0)["size"]
+    for x in (texts, {"text": texts}):
+        np.testing.assert_array_equal(made.predict(x, verbose=0)["size"], expected)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("kind", [lambda texts: np.array(texts, dtype=object), pd.Series])
+def test_a_missing_text_among_inputs_is_named(kind, missing):
+    inputs = keras.Input((), dtype="string", name="text")
+    encoded = keras.layers.TextVectorization(vocabulary=NAMES, output_mode="multi_hot")(inputs)
+    made = build_model(encoded, keras.layers.Dense(4), {"size": heads.Regression()})
+    made.compile("sgd")
+    texts = kind(["cat", missing])
+    with pytest.raises(ValueError, match=r"row 1 is (None|nan), which is no text"):
+        made.fit(texts, {"size": np.arange(2.0)}, verbose=0)
+    with pytest.raises(ValueError, match=r"row 1 is (None|nan), which is no text"):
+        made.predict(texts, verbose=0)
+
+
 def test_columns_of_a_table_are_labels():
     """With NA for missing, in a data frame or series of it."""
     x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")

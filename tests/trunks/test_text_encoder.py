@@ -141,6 +141,13 @@ def adapted(**options):
         (lambda: trunks.TextEncoder(adapted()), "characters=0"),
         (lambda: trunks.TextEncoder(adapted(output_mode="count")), "whole numbers"),
         (lambda: trunks.TextEncoder.for_texts(TEXTS, units=[5]), "even"),
+        (lambda: trunks.TextEncoder.for_texts(["play", None]), "Row 1 is None"),
+        (
+            lambda: trunks.TextEncoder.for_texts(np.array([["play"], [np.nan]], object)),
+            "Row 1 is nan",
+        ),
+        (lambda: trunks.TextEncoder.for_texts("play a song"), "Received one: 'play a song'"),
+        (lambda: trunks.PhraseEncoder.for_texts([3, 4]), "Row 0 is 3"),
         (lambda: trunks.TextEncoder.for_texts(TEXTS, encoder="rnn"), "'transformer'"),
         (lambda: trunks.TextEncoder.for_texts(TEXTS, dropout=1), "dropout"),
         (lambda: trunks.TextEncoder.for_texts(TEXTS, characters=-1), "characters"),

@@ -80,20 +80,21 @@ def saved_model(
     heads = model.heads if isinstance(model, MultiTaskModel) else {}
     named = {task: head for task, head in heads.items() if names_one_class(head)}
 
-    def predict(*tensors: Any) -> dict[str, Any]:
-        structure = keras.tree.pack_sequence_as(model.input, tensors)
-        outputs = model(structure, training=False)
+    def predict(tensors: Any) -> dict[str, Any]:
+        outputs = model(tensors, training=False)
         return dict(zip(tasks, keras.tree.flatten(outputs), strict=True))
 
-    def classes(*tensors: Any) -> dict[str, Any]:
-        predictions = predict(*tensors)
+    def classes(tensors: Any) -> dict[str, Any]:
+        predictions = predict(tensors)
         return {task: most_likely(head, predictions[task]) for task, head in named.items()}
 
     signatures: dict[str, Callable[..., Any]] = {"serving_default": predict}
     if named:
         signatures["classes"] = classes
     with unfinished_folder(folder) as unfinished:
-        _write(model, signatures, inputs, unfinished)
+        # One structure, as models are called: so does `keras.layers.TFSMLayer`.
+        structure = keras.tree.pack_sequence_as(model.input, inputs)
+        _write(model, signatures, structure, unfinished)
         _write_labels(label_names(heads), unfinished / LABELS_FILE)
         return publish(unfinished, folder, version)
 
@@ -111,7 +112,7 @@ def check_names(model: keras.Model) -> None:
 def _write(
     model: keras.Model,
     signatures: Mapping[str, Callable[..., Any]],
-    inputs: list[tf.TensorSpec],
+    inputs: Any,
     folder: Path,
 ) -> None:
     archive = keras.export.ExportArchive()
@@ -121,7 +122,7 @@ def _write(
     module.model = model
     archive.track(module)
     for name, function in signatures.items():
-        archive.add_endpoint(name, function, input_signature=inputs)
+        archive.add_endpoint(name, function, input_signature=[inputs])
     archive.write_out(str(folder), verbose=False)
 
 

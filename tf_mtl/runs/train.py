@@ -25,7 +25,7 @@ from .config import RunConfig
 from .config_file import write_config
 from .curves import plot_curves
 from .errors import InputError, refusing
-from .folder import RunFolder, check_writable, new_run, open_run, write_facts, write_json
+from .folder import RunFolder, check_writable, held, new_run, open_run, write_facts, write_json
 from .monitor import Monitor, make_monitor
 from .progress import Progress
 from .recorder import Recorder, write_history
@@ -94,10 +94,16 @@ def resume(path: str | Path, epochs: int | None = None, verbose: int = 0) -> Fin
         verbose: 0 for silence, 1 for a progress bar, 2 for a line at the end of each epoch.
 
     Raises:
-        InputError: If there is no run, it is complete, or the data are not those it began with.
+        InputError: If there is no run, it is complete, another process trains it, or the data are
+            not those it began with.
         Interrupted: On Ctrl-C, with the last checkpoint kept.
     """
     run = open_run(path)
+    with held(run):
+        return _go_on(run, epochs, verbose)
+
+
+def _go_on(run: RunFolder, epochs: int | None, verbose: int) -> Finished:
     config = run.config()
     checkpoint = last_checkpoint(run.checkpoints)
     done = checkpoint.epochs if checkpoint else 0
@@ -178,16 +184,17 @@ def _run(
             check_names(model)
         check_writable(versions)
     run = earlier[0] if earlier else new_run(config)
-    write_facts(run, config, splits)
-    history = _fit(model, splits, config, (run, checkpoint, monitor), verbose)
-    best = load_model(run)
-    results = best.evaluate(splits.test, verbose=0, return_dict=True)
-    by_task = per_task(results, best)
-    best_epoch = monitor.best(history) + 1
-    write_json(run.results_file, {"best_epoch": best_epoch, "tasks": by_task})
-    plot_curves(history, by_task, best_epoch, run.curves_file)
-    export = None if versions is None else saved_model(best, versions)
-    return Finished(run, by_task, splits.sizes, best_epoch, len(history), export)
+    with contextlib.nullcontext() if earlier else held(run):  # one to be resumed is held already
+        write_facts(run, config, splits)
+        history = _fit(model, splits, config, (run, checkpoint, monitor), verbose)
+        best = load_model(run)
+        results = best.evaluate(splits.test, verbose=0, return_dict=True)
+        by_task = per_task(results, best)
+        best_epoch = monitor.best(history) + 1
+        write_json(run.results_file, {"best_epoch": best_epoch, "tasks": by_task})
+        plot_curves(history, by_task, best_epoch, run.curves_file)
+        export = None if versions is None else saved_model(best, versions)
+        return Finished(run, by_task, splits.sizes, best_epoch, len(history), export)
 
 
 def _fit(

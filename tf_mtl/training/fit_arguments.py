@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from .callbacks import Epochs, FirstBatch
 from .checks import check_arrays, complete_weights
+from .class_numbers import numbered, numbered_data
 from .class_weights import weighted_by_class
 from .first_batches import FirstBatches
 from .series import as_arrays
-from .texts import as_strings, numbered, numbered_data
+from .texts import as_strings
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel

@@ -20,6 +20,7 @@ from .adversarial_features import AdversarialFeatures, check_adversary
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
 from .checks import Problem, problems, wrong_label
+from .class_numbers import numbered
 from .class_weights import ClassWeights
 from .fit_arguments import evaluate_arguments, fit_arguments
 from .gradual_unfreezing import HeldBack
@@ -29,7 +30,7 @@ from .replicas import MeanOfShares, num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
-from .texts import numbered
+from .texts import as_strings
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -288,6 +289,13 @@ class MultiTaskModel(keras.Model):
             raise
         except tf.errors.OpError as error:
             raise wrong_label(error, self.label_rules) or error from None
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Returns the outputs: arguments and results are those of `keras.Model.predict`.
+
+        Inputs may be texts in all kinds of arrays, as in `fit`.
+        """
+        return super().predict(as_strings(x), *args, **kwargs)
 
     def problems(self, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:
         """Yields what is wrong with labels and inputs, as `fit` and `data.check` look for it.

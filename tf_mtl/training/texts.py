@@ -1,26 +1,21 @@
-"""Texts in inputs and labels, as TensorFlow takes them, and as XLA does."""
+"""Arrays and series of texts as TensorFlow takes them."""
 
 from __future__ import annotations
 
-from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ..heads import BinaryLabels, ClassLabels, LabelRule, SequenceLabels
-from .by_task import as_task_dictionary
-from .streams import mapped
-
-if TYPE_CHECKING:
-    from .model import MultiTaskModel
-
 
 def as_strings(values: Any) -> Any:
-    """Returns a structure of arrays with NumPy's texts and bytes as string tensors.
+    """Returns a structure of arrays with the texts and bytes of NumPy and pandas as string tensors.
 
-    Keras' `fit` refuses them, but for arrays of Python's own strings.
+    Keras refuses them, but for arrays of Python's own strings.
+
+    Raises:
+        ValueError: If an array of texts holds something else, such as None.
 
     >>> as_strings({"animal": np.array(["cat", ""]), "legs": np.array([4, 2])})["animal"].dtype
     tf.string
@@ -28,65 +23,18 @@ def as_strings(values: Any) -> Any:
     return keras.tree.map_structure(_as_strings, values)
 
 
-def numbered(model: MultiTaskModel, y: Any) -> Any:
-    """Returns labels with names as the numbers of their classes, -1 where missing, if XLA needs it.
-
-    A step that XLA compiles, as Keras chooses on a single GPU, knows no texts. In all others the
-    label rules look up the names.
-
-    Args:
-        model: A compiled model.
-        y: `{task: labels}`, or None.
-    """
-    named = _named_under_xla(model)
-    if y is None or not named:
-        return y
-    labels = as_task_dictionary(y, model.tasks, "labels")
-    return {
-        task: _numbers(named[task], values) if task in named else values
-        for task, values in labels.items()
-    }
-
-
-def numbered_data(model: MultiTaskModel, data: Any) -> Any:
-    """Returns `(x, y, ...)` or a stream likewise, one drawn by other processes as it is."""
-    if not _named_under_xla(model):
-        return data
-    if isinstance(data, tuple) and len(data) >= 2:
-        return (data[0], numbered(model, data[1]), *data[2:])
-    streams = (tf.data.Dataset, keras.utils.PyDataset, GeneratorType)
-    if not isinstance(data, streams) or getattr(data, "use_multiprocessing", False):
-        return data
-    return mapped(data, lambda x, y, sample_weight: (x, numbered(model, y), sample_weight))
-
-
-def _named_under_xla(model: MultiTaskModel) -> dict[str, ClassLabels]:
-    """Returns the rules of the tasks whose labels may be names; none if XLA compiles nothing."""
-    if model.run_eagerly or not model.jit_compile:
-        return {}
-    rules = {task: _of_classes(rule) for task, rule in model.label_rules.items()}
-    return {task: rule for task, rule in rules.items() if rule is not None and rule.class_names}
-
-
-def _of_classes(rule: LabelRule) -> ClassLabels | None:
-    if isinstance(rule, SequenceLabels):
-        return rule.tokens
-    if isinstance(rule, BinaryLabels):
-        return rule.classes
-    return rule if isinstance(rule, ClassLabels) else None
-
-
-def _numbers(rule: ClassLabels, labels: Any) -> Any:
-    labels = _as_strings(labels)
-    if getattr(labels, "dtype", None) != tf.string:
-        return labels
-    classes, labelled = rule.encode(labels)
-    return tf.where(labelled, classes, -1)
-
-
-def _as_strings(array: Any) -> Any:
+def _as_strings(values: Any) -> Any:
+    array = np.asarray(values) if hasattr(values, "to_numpy") else values
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "USO":
-        return array
-    if array.dtype.kind == "O" and not all(isinstance(text, str | bytes) for text in array.flat):
-        return array
+        return values
+    if array.dtype.kind == "O":
+        is_text = [isinstance(value, str | bytes) for value in array.flat]
+        if not any(is_text):
+            return values
+        if not all(is_text):
+            row, *_ = np.argwhere(~np.reshape(is_text, array.shape))[0]
+            raise ValueError(
+                f'Among texts, row {row} is {array[row]!r}, which is no text. Pass texts, "" '
+                "where one is missing."
+            )
     return tf.convert_to_tensor(array, tf.string)

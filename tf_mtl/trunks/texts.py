@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def one_text_each(inputs: Any, body: str, name: str) -> Any:
@@ -64,12 +65,28 @@ def adapted(texts: Any, most: int | None, **options: Any) -> keras.layers.TextVe
         most: Number of words kept, the most frequent ones, with padding and the unknown word; None
             for all.
         **options: Other arguments of `keras.layers.TextVectorization`.
+
+    Raises:
+        ValueError: If something among the texts is none.
     """
+    _check_texts(texts)
     layer = keras.layers.TextVectorization(
         max_tokens=most, standardize="lower", split="whitespace", **options
     )
     layer.adapt(texts)
     return layer
+
+
+def _check_texts(texts: Any) -> None:
+    if isinstance(texts, str | bytes):
+        raise ValueError(f"`texts` must be a list or an array of texts. Received one: {texts!r}.")
+    if not isinstance(texts, list | tuple | np.ndarray) and not hasattr(texts, "to_numpy"):
+        return
+    for row, text in enumerate(np.asarray(texts, dtype=object).flat):
+        if not isinstance(text, str | bytes):
+            raise ValueError(
+                f'`texts` must be texts, "" where one is missing. Row {row} is {text!r}.'
+            )
 
 
 def with_vocabulary(layer: keras.layers.TextVectorization) -> keras.layers.TextVectorization:
