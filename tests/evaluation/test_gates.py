@@ -123,6 +123,14 @@ def test_the_picture_shows_tasks_and_experts(x, tmp_path):
     assert (tmp_path / "gates.png").stat().st_size > 1000
 
 
+def test_nothing_in_the_picture_is_cut_off(x):
+    figure = evaluation.plot_gates(model_of(trunks.PLE([4])), x)
+    figure.draw_without_rendering()
+    parts = figure.get_tightbbox()  # in inches, without what is not drawn
+    assert (parts.min >= 0).all()
+    assert (parts.max <= figure.get_size_inches()).all()
+
+
 def test_each_epoch_is_logged(x):
     model = model_of(trunks.SNR([4], num_experts=2, num_levels=1))
     model.compile("sgd")

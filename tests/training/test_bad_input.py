@@ -63,6 +63,30 @@ def test_labels_of_another_structure_are_refused(labels, message):
         compiled().fit(rows.batch(4), verbose=0)
 
 
+@pytest.mark.parametrize("aggregator", [None, "upgrad"])
+def test_data_with_labels_of_no_task_are_refused(aggregator):
+    x, y, _ = arrays(8)
+    model = network()
+    model.compile("sgd", loss=dict(LOSSES), aggregator=aggregator)
+    for labels in ({}, dict.fromkeys(y)):
+        with pytest.raises(ValueError, match=r"labels of no task.*'kind', 'sold', 'price'"):
+            model.fit(x, labels, verbose=0)
+
+
+def test_a_single_task_without_labels_is_refused_unless_a_layer_adds_a_loss():
+    x = np.ones((8, 4), "float32")
+    inputs = keras.Input((4,))
+    plain = keras.layers.Dense(2, "sigmoid")
+    for features in (plain, keras.layers.Dense(2, "sigmoid", activity_regularizer="l2")):
+        model = build_model(inputs, features, {"price": heads.Regression()})
+        model.compile("sgd")
+        if features is plain:
+            with pytest.raises(ValueError, match="labels of no task"):
+                model.fit(x, verbose=0)
+        else:
+            assert model.evaluate(x, verbose=0) > 0.0
+
+
 LABELS = [
     ("kind", 12, "'kind'.*row 7: 12 is not a class: expected 0 to 2"),
     ("kind", -3, "'kind'.*row 7: -3 is not a class"),

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.programs import LOSSES, arrays, network
-from tf_mtl import MultiTaskModel
+from tf_mtl import MultiTaskModel, weightings
 from tf_mtl.training import TaskGradients, task_gradients
 
 TASKS = ["kind", "sold", "price"]
@@ -57,6 +57,21 @@ def test_what_the_aggregator_computed_is_logged(aggregator):
         again = compiled().fit(x, y, batch_size=48, verbose=0, callbacks=[TaskGradients((x, y))])
         for name in ("kind_gradient_norm", "kind_price_cosine"):
             assert logs[name][0] == pytest.approx(again.history[name][0], rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [{"kind": 10.0, "price": 0.5}, weightings.Constant([10.0, 1.0, 0.5])],
+    ids=["fixed", "weighting"],
+)
+def test_the_gradients_of_a_batch_are_those_of_the_weighted_losses(weights):
+    x, y, _ = arrays(48)
+    plain, weighted = compiled(), compiled(loss_weights=weights)
+    weighted.set_weights(plain.get_weights())
+    _, norms, cosines = task_gradients(plain, x, y)
+    _, found, same = task_gradients(weighted, x, y)
+    np.testing.assert_allclose(found, norms * [10.0, 1.0, 0.5], rtol=1e-5)
+    np.testing.assert_allclose(same, cosines, atol=1e-5)
 
 
 def test_without_aggregator_a_batch_is_needed():

@@ -80,7 +80,8 @@ def plot_gates(model: keras.Model, x: Any, path: str | Path | None = None, level
     axes.set_xticks(range(len(experts)), experts, rotation=45, ha="right")
     axes.set_yticks(range(len(values)), list(values))
     axes.spines[:].set_visible(False)
-    figure.colorbar(picture, label="mean gate value")
+    axes.set_title("mean gate value", fontsize="medium")  # beside few rows it would be cut off
+    figure.colorbar(picture)
     if path is not None:
         figure.savefig(path, dpi=120)
     return figure

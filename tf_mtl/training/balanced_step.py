@@ -119,6 +119,7 @@ class BalancedStep:
         with tf.GradientTape(persistent=several) as tape:
             cut = None if self.cut is None else self.cut.start(tape, self._stops())
             y_pred = model(x, training=True, **({} if cut is None else {"cut": cut}))
+            model.require_labels(y)
             extra = _regularization(model)  # before replicas meet: layers keep one's losses
             terms = self.task_losses.task_terms(y, y_pred, sample_weight)
             if self.adversary is not None and cut is not None:

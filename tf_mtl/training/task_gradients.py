@@ -87,16 +87,25 @@ def task_gradients(
     with tf.GradientTape(persistent=True) as tape:
         y_pred = model(keras.tree.map_structure(tf.convert_to_tensor, x), training=False)
         terms = losses.task_terms(y, y_pred, sample_weight, show=False)
-        weighted = [
-            tf.reduce_sum(terms[task][0]) * losses.loss_weights.get(task, 1.0)
-            if task in terms
-            else None
-            for task in losses.order
-        ]
+        sums = [tf.reduce_sum(terms[task][0]) if task in terms else None for task in losses.order]
     shared = shared_variables(model, losses.order)
-    step = RecordedStep(tape, weighted, None, tf.zeros([]), tf.ones([]), shared, shared)
-    rows = from_blocks(jacobian(step, [True] * len(shared))[0])
+    step = RecordedStep(tape, sums, None, tf.zeros([]), tf.ones([]), shared, shared)
+    found = jacobian(step, [True] * len(shared)).weighted(_weights(model, terms))
+    rows = from_blocks(found.blocks)
     return list(losses.order), rows.norms.numpy(), rows.cosines.numpy()
+
+
+def _weights(model: MultiTaskModel, terms: Mapping[str, Any]) -> tf.Tensor:
+    """Returns the `[T]` weights of the losses: fixed ones, or what the weighting makes of them."""
+    losses = model.task_losses
+    if model.weighting is None:
+        fixed = [losses.loss_weights.get(task, 1.0) for task in losses.order]
+        return tf.stack([tf.cast(weight, tf.float32) for weight in fixed])
+    values, present = losses.global_losses(terms)
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        total = tf.reduce_sum(model.weighting(values, present))
+    return tape.gradient(total, values)
 
 
 def _check_names(tasks: Sequence[str]) -> None:
