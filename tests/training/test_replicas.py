@@ -1,8 +1,13 @@
 """Two and four replicas take the step that one takes, also when labels are missing unevenly."""
 
+from unittest import mock
+
+import keras
 import pytest
+import tensorflow as tf
 
 from tests.replicas import printed_by
+from tf_mtl import build_model, heads
 
 PROGRAM = """
 import sys
@@ -76,3 +81,28 @@ def test_replicas_take_the_step_of_one(replicas):
     found = printed_by(PROGRAM, replicas, *CASES[replicas])
     assert set(found) == {f"{case} {what}" for case in CASES[replicas] for what in MOST}
     assert {k: v for k, v in found.items() if not v <= MOST[k.rpartition(" ")[2]]} == {}
+
+
+def workers(number):
+    """A strategy of so many processes, which would wait for each other if it were made."""
+    cluster = tf.train.ClusterSpec({"worker": [f"localhost:{i}" for i in range(number)]})
+    strategy = mock.create_autospec(tf.distribute.MultiWorkerMirroredStrategy, instance=True)
+    strategy.cluster_resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(cluster)
+    return strategy
+
+
+@pytest.mark.parametrize(
+    ("strategy", "named"),
+    [
+        (workers(2), "MultiWorkerMirroredStrategy with several workers"),
+        (
+            mock.create_autospec(tf.distribute.ParameterServerStrategy, instance=True),
+            "ParameterServerStrategy",
+        ),
+    ],
+)
+def test_strategies_that_keras_does_not_know_are_refused(strategy, named, monkeypatch):
+    model = build_model(keras.Input((2,)), keras.layers.Dense(2), {"size": heads.Regression()})
+    monkeypatch.setattr(type(model), "distribute_strategy", strategy)
+    with pytest.raises(ValueError, match=f"under {named}"):
+        model.compile("sgd")

@@ -70,6 +70,7 @@ def test_any_length():
         (lambda: trunks.AudioEncoder(units=0), "units"),
         (lambda: trunks.AudioEncoder(100), "16 samples"),
         (lambda: trunks.AudioEncoder()(keras.Input((8, 8, 1))), "waveforms"),
+        (lambda: trunks.AudioEncoder(8000)(keras.Input((128,))), "more than 128 samples"),
     ],
 )
 def test_arguments_are_checked(make, message):

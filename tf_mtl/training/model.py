@@ -26,7 +26,7 @@ from .fit_arguments import evaluate_arguments, fit_arguments
 from .gradual_unfreezing import HeldBack
 from .interruption import stop_reading
 from .packed_logs import with_packed_logs
-from .replicas import MeanOfShares, num_replicas
+from .replicas import MeanOfShares, check_strategy, num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
@@ -139,8 +139,9 @@ class MultiTaskModel(keras.Model):
         is the only one with a loss follows its own gradient, whatever the aggregator.
 
         Raises:
-            ValueError: For a list where names are needed, or a name that is not a task; or if a
-                subclass with a `compute_loss` of its own is to be balanced.
+            ValueError: For a list where names are needed, or a name that is not a task; if a
+                subclass with a `compute_loss` of its own is to be balanced; or under a strategy of
+                several machines.
         """
         arguments = {
             "loss": loss,
@@ -149,6 +150,7 @@ class MultiTaskModel(keras.Model):
             "weighted_metrics": weighted_metrics,
         }
         check_adversary(adversary)
+        check_strategy(self.distribute_strategy)
         object.__setattr__(self, "_balanced_step", None)
         if not self.tasks:
             given = aggregator is not None or adversary is not None

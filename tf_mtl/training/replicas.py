@@ -13,6 +13,26 @@ def num_replicas() -> int:
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
+def check_strategy(strategy: tf.distribute.Strategy) -> None:
+    """Raises `ValueError` for a strategy under which Keras trains no model at all.
+
+    Keras 3.15 averages logs as if they were batches where there are several workers, and does not
+    tell parameter servers of its data sets.
+    """
+    refused = None
+    if isinstance(strategy, tf.distribute.ParameterServerStrategy):
+        refused = "ParameterServerStrategy"
+    elif isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        jobs = strategy.cluster_resolver.cluster_spec().as_dict()
+        if sum(len(jobs.get(job, ())) for job in ("chief", "worker")) > 1:
+            refused = "MultiWorkerMirroredStrategy with several workers"
+    if refused:
+        raise ValueError(
+            f"Keras 3 does not train under {refused}. Use tf.distribute.MirroredStrategy(), with "
+            "the GPUs of one machine."
+        )
+
+
 def global_sum(tensor: tf.Tensor) -> tf.Tensor:
     """Returns the sum of `tensor` over all replicas, the same on each of them.
 

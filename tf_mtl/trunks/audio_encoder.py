@@ -19,7 +19,9 @@ class AudioEncoder(Body):
     The spectrogram is computed in the model, so that a server takes waveforms. Its loudness is in
     decibels, normalised for each band by batch normalisation. Each stage is a convolution (3 × 3),
     batch normalisation, ReLU and max pooling by 2; then mean and maximum over time and bands
-    go through a dense layer. Waveforms may have any length where the input's is None.
+    go through a dense layer. Where the input's length is None, waveforms may have any length above
+    half a Fourier transform: half a window, rounded up to a power of two (256 samples unless told
+    otherwise).
 
     `keras.layers.MelSpectrogram` cuts off what lies `top_db` below the loudest sound of the whole
     batch, which would make a row's features depend on the others. Here nothing is cut off so.
@@ -81,6 +83,12 @@ class AudioEncoder(Body):
             raise ValueError(
                 f"AudioEncoder expects waveforms [B, samples]. Received the shape {shapes}."
             )
+        mirrored = self._fft_length // 2
+        if inputs.shape[1] is not None and inputs.shape[1] <= mirrored:
+            raise ValueError(
+                f"AudioEncoder expects waveforms of more than {mirrored} samples, half a Fourier "
+                f"transform. Received {inputs.shape[1]}. Pad them, or give a shorter `frame`."
+            )
         features = self._spectrogram(inputs, name)
         for i, number in enumerate(self.filters):
             features = keras.layers.Conv2D(
@@ -103,11 +111,19 @@ class AudioEncoder(Body):
         features = keras.layers.Dense(self.units, "relu", name=f"{name}_dense")(features)
         return keras.layers.Dropout(self.dropout, name=f"{name}_dropout_of_features")(features)
 
+    @property
+    def _window(self) -> int:
+        return round(self.frame * self.sampling_rate)
+
+    @property
+    def _fft_length(self) -> int:
+        return 2 ** (self._window - 1).bit_length()
+
     def _spectrogram(self, waveforms: Any, name: str) -> Any:
         """Returns normalised decibels `[B, frames, bands, 1]`."""
-        window = round(self.frame * self.sampling_rate)
+        window = self._window
         decibels = keras.layers.MelSpectrogram(
-            fft_length=2 ** (window - 1).bit_length(),
+            fft_length=self._fft_length,
             sequence_length=window,
             sequence_stride=max(1, round(0.4 * window)),
             sampling_rate=self.sampling_rate,
