@@ -13,6 +13,7 @@ import tensorflow as tf
 from ..aggregators import Aggregator, GramianAggregator
 from ..weightings import GradientWeighting, LossWeighting
 from .adversarial_features import AdversarialFeatures
+from .checks import check_some_labels
 from .features import CutRun, FeatureCut
 from .gradients import (
     Gradients,
@@ -119,7 +120,7 @@ class BalancedStep:
         with tf.GradientTape(persistent=several) as tape:
             cut = None if self.cut is None else self.cut.start(tape, self._stops())
             y_pred = model(x, training=True, **({} if cut is None else {"cut": cut}))
-            model.require_labels(y)
+            check_some_labels(model, y)
             extra = _regularization(model)  # before replicas meet: layers keep one's losses
             terms = self.task_losses.task_terms(y, y_pred, sample_weight)
             if self.adversary is not None and cut is not None:

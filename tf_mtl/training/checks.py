@@ -44,6 +44,24 @@ class Problem(NamedTuple):
         return f"{self.what}, {where}{labels}{',' if labels else ''} row {self.row}: {self.text}"
 
 
+def check_some_labels(model: MultiTaskModel, y: Any) -> None:
+    """Raises `ValueError` if data have labels of no task, and no layer adds a loss.
+
+    Args:
+        model: A compiled model.
+        y: Labels of a batch.
+    """
+    if not model.label_rules or model.losses:
+        return
+    several = isinstance(y, Mapping)
+    labels = [y.get(task) for task in model.label_rules] if several else [y]
+    if all(each is None for each in labels) and (several or len(model.tasks) == 1):
+        raise ValueError(
+            "The data have labels of no task that is trained. Expected (x, {task: labels}) with "
+            f"any of the keys {list(model.label_rules)}. Received y={y!r}."
+        )
+
+
 def problems(model: MultiTaskModel, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:
     """Yields what is wrong with rows of data: labels first, one problem for each row of a task.
 

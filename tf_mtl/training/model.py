@@ -19,7 +19,7 @@ from ..weightings import GradientWeighting, LossWeighting
 from .adversarial_features import AdversarialFeatures, check_adversary
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
-from .checks import Problem, problems, wrong_label
+from .checks import Problem, check_some_labels, problems, wrong_label
 from .class_numbers import numbered
 from .class_weights import ClassWeights
 from .fit_arguments import evaluate_arguments, fit_arguments
@@ -325,24 +325,12 @@ class MultiTaskModel(keras.Model):
         Raises:
             ValueError: If the data have labels of no task, and no layer adds a loss.
         """
-        self.require_labels(y)
+        check_some_labels(self, y)
         if num_replicas() == 1 or not self.tasks or not self.label_rules:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         added = [self._aggregate_additional_loss(loss) for loss in self.losses]
         total = self._compile_loss(y, y_pred, sample_weight)
         return keras.ops.sum([*([] if total is None else [total]), *added])
-
-    def require_labels(self, y: Any) -> None:
-        """Raises `ValueError` if data have labels of no task, and no layer adds a loss."""
-        if not self.label_rules or self.losses:
-            return
-        several = isinstance(y, Mapping)
-        labels = [y.get(task) for task in self.label_rules] if several else [y]
-        if all(each is None for each in labels) and (several or len(self.tasks) == 1):
-            raise ValueError(
-                "The data have labels of no task that is trained. Expected (x, {task: labels}) "
-                f"with any of the keys {list(self.label_rules)}. Received y={y!r}."
-            )
 
     def show_loss(self, loss: tf.Tensor, x: Any) -> None:
         """Adds the loss of a batch to the displayed mean."""
