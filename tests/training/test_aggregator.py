@@ -311,8 +311,10 @@ def test_layers_of_equal_names_are_groups_of_their_own():
 
 
 def test_all_that_a_call_of_ones_own_uses_is_shared():
-    model = two_tasks(Encoder())
-    assert len(shared_variables(model)) == 4
+    encoder = Encoder()
+    shared = shared_variables(two_tasks(encoder))
+    # Keras 3.14 trains 2 of them, newer ones all 4.
+    assert [id(each) for each in shared] == [id(each) for each in encoder.trainable_variables]
 
 
 def test_the_weights_in_the_logs_are_those_of_the_step():
