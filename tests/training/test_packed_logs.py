@@ -67,7 +67,8 @@ def test_keras_makes_the_function_of_a_step_where_logs_are_packed():
 def test_logs_of_an_aggregator():
     model, history, _ = trained(MultiTaskModel, aggregator=aggregators.Mean())
     assert {f"{task}_weight" for task in TASKS} <= set(history)
-    batch = next(iter(tf.data.Dataset.from_tensors((np.ones((8, 4)), {})).repeat()))
+    labels = {TASKS[0]: np.ones((8, 1), "float32")}
+    batch = next(iter(tf.data.Dataset.from_tensors((np.ones((8, 4), "float32"), labels))))
     assert set(model.train_step(batch)) >= {"loss"}  # steps themselves return plain logs
 
 
