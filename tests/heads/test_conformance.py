@@ -117,6 +117,16 @@ class TestHead:
         assert np.isfinite(losses).all()
         assert not all(map(np.array_equal, before, model.get_weights()))
 
+    @pytest.mark.slow
+    def test_xla_takes_the_same_step(self, row):
+        """Keras chooses XLA by itself on a single GPU."""
+        x, y = data_of(row)
+        y["task"] = row.with_missing(y["task"], np.arange(ROWS) % 3 == 0)
+        models = [model_of(row, jit_compile=compiled) for compiled in (False, True)]
+        logs = [model.train_on_batch(x, y, return_dict=True) for model in models]
+        assert difference(*models) < 1e-6
+        assert logs[1] == pytest.approx(logs[0], rel=1e-4, abs=1e-6)
+
     def test_is_served_by_name(self, row, tmp_path):
         model, (x, _) = model_of(row), data_of(row)
         folder = export.saved_model(model, tmp_path)
