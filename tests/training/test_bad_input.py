@@ -73,6 +73,15 @@ def test_data_with_labels_of_no_task_are_refused(aggregator):
             model.fit(x, labels, verbose=0)
 
 
+@pytest.mark.parametrize("aggregator", [None, "upgrad"])
+def test_a_misspelt_task_in_a_batch_is_told_the_nearest(aggregator):
+    x, y, _ = arrays(8)
+    model = network()
+    model.compile("sgd", loss=dict(LOSSES), aggregator=aggregator)
+    with pytest.raises(ValueError, match="'prize'.*Did you mean 'price'"):
+        model.train_on_batch(x, {"prize": y["price"]})
+
+
 def test_a_single_task_without_labels_is_refused_unless_a_layer_adds_a_loss():
     x = np.ones((8, 4), "float32")
     inputs = keras.Input((4,))

@@ -47,18 +47,20 @@ class Problem(NamedTuple):
 def check_some_labels(model: MultiTaskModel, y: Any) -> None:
     """Raises `ValueError` if data have labels of no task, and no layer adds a loss.
 
+    A name that is no task's is an error of its own, which tells the nearest.
+
     Args:
         model: A compiled model.
         y: Labels of a batch.
     """
     if not model.label_rules or model.losses:
         return
-    several = isinstance(y, Mapping)
-    labels = [y.get(task) for task in model.label_rules] if several else [y]
-    if all(each is None for each in labels) and (several or len(model.tasks) == 1):
+    labels = as_task_dictionary(y, model.tasks, "labels")
+    if all(labels.get(task) is None for task in model.label_rules):
+        others = [task for task, values in labels.items() if values is not None]
         raise ValueError(
             "The data have labels of no task that is trained. Expected (x, {task: labels}) with "
-            f"any of the keys {list(model.label_rules)}. Received y={y!r}."
+            f"any of the keys {list(model.label_rules)}. Received labels of {others or 'none'}."
         )
 
 
