@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..names import check_known
+import keras
+
+from ..names import check_known, check_task_names
 
 
 def as_task_dictionary(values: Any, tasks: Sequence[str], what: str) -> dict[str, Any]:
@@ -55,3 +57,22 @@ def weights_by_task(sample_weight: Any, tasks: Sequence[str]) -> dict[str, Any]:
     if isinstance(sample_weight, (Mapping, list, tuple)):
         return as_task_dictionary(sample_weight, tasks, "sample weights")
     return dict.fromkeys(tasks, sample_weight)
+
+
+def check_outputs(outputs: Any) -> None:
+    """Raises `ValueError` unless outputs are `{task: tensor}`, or a single tensor."""
+    if isinstance(outputs, Mapping):
+        check_task_names(outputs)
+        for task, output in outputs.items():
+            if not isinstance(output, keras.KerasTensor):
+                raise ValueError(
+                    f"The output of task {task!r} must be a Keras tensor. Received: "
+                    f"{type(output).__name__}. Nested outputs are not supported: give each tensor "
+                    "a task of its own."
+                )
+    elif isinstance(outputs, (list, tuple)) and len(outputs) > 1:
+        raise ValueError(
+            f"MultiTaskModel expects the outputs as a dictionary {{task: tensor}}. Received a "
+            f"{type(outputs).__name__} of {len(outputs)}: the outputs would have no names, and "
+            "Keras would match losses and labels by position."
+        )

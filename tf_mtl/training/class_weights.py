@@ -127,6 +127,27 @@ class ClassWeights:
         return weights
 
 
+def weighted_batch(model: MultiTaskModel, class_weight: Any, y: Any, sample_weight: Any) -> Any:
+    """Returns the sample weights of one batch, times the weights of its classes.
+
+    Args:
+        model: A compiled model.
+        class_weight: `{task: {class: weight}}`.
+        y: `{task: labels}`.
+        sample_weight: As in `fit`, or None.
+
+    Raises:
+        ValueError: As `ClassWeights`, and for "balanced".
+    """
+    weights = ClassWeights(model, class_weight)
+    if weights.balanced:
+        raise ValueError(
+            f"Task {weights.balanced[0]!r}: class_weight='balanced' needs all labels, and "
+            "train_on_batch has those of one batch. Pass {class: weight}, or use fit."
+        )
+    return weights(y, sample_weight)
+
+
 def weighted_by_class(
     model: MultiTaskModel, class_weight: Any, given: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -13,17 +13,18 @@ from ..aggregators import Aggregator
 from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
 from ..keras_internals import flat_inputs, node_of, untracked
-from ..names import check_task_names
 from ..trunks.freezing import freeze_inside
 from ..weightings import GradientWeighting, LossWeighting
 from .adversarial_features import AdversarialFeatures, check_adversary
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
+from .by_task import check_outputs
 from .checks import Problem, check_some_labels, problems, wrong_label
 from .class_numbers import numbered
-from .class_weights import ClassWeights
+from .class_weights import weighted_batch
 from .fit_arguments import evaluate_arguments, fit_arguments
 from .gradual_unfreezing import HeldBack
+from .inputs import inputs_by_name
 from .interruption import stop_reading
 from .packed_logs import with_packed_logs
 from .replicas import MeanOfShares, check_strategy, num_replicas
@@ -68,7 +69,7 @@ class MultiTaskModel(keras.Model):
                 "MultiTaskModel is built from inputs and outputs, MultiTaskModel(inputs, {task: "
                 "tensor}), in a subclass as well. For a model that defines call(), use keras.Model."
             )
-        _check_outputs(outputs)
+        check_outputs(outputs)
         super().__init__(*args, **kwargs)
 
     @property
@@ -254,16 +255,10 @@ class MultiTaskModel(keras.Model):
         `class_weight` is `{task: {class: weight}}` and multiplies the sample weights. It cannot
         be "balanced": one batch does not tell how often the classes are.
         """
-        if class_weight is not None and self.tasks and self.compiled:
-            weights = ClassWeights(self, class_weight)
-            if weights.balanced:
-                raise ValueError(
-                    f"Task {weights.balanced[0]!r}: class_weight='balanced' needs all labels, and "
-                    "train_on_batch has those of one batch. Pass {class: weight}, or use fit."
-                )
-            sample_weight, class_weight = weights(y, sample_weight), None
         if self.tasks and self.compiled:
-            y = numbered(self, y)
+            if class_weight is not None:
+                sample_weight = weighted_batch(self, class_weight, y, sample_weight)
+            y, class_weight = numbered(self, y), None
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(
@@ -347,12 +342,7 @@ class MultiTaskModel(keras.Model):
             mask: As in Keras.
             **kwargs: `cut`, what takes the shared features of this run; the rest as in Keras.
         """
-        if isinstance(inputs, Mapping) and isinstance(self.input, keras.KerasTensor):
-            # A table of one column. Keras takes the dictionary as well, but warns in every epoch.
-            inputs = inputs.get(self.input.name, inputs)
-        elif isinstance(inputs, Mapping) and isinstance(self.input, Mapping):
-            # The data may have more inputs than the model: Keras would take them by position.
-            inputs, mask = (_only(self.input, each) for each in (inputs, mask))
+        inputs, mask = (inputs_by_name(self.input, each) for each in (inputs, mask))
         cut = kwargs.pop("cut", None)
         if cut is not None:
             return cut(flat_inputs(self, inputs), training)
@@ -448,28 +438,3 @@ class MultiTaskModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-
-
-def _only(names: Mapping[str, Any], values: Any) -> Any:
-    """Returns a dictionary without all that has other names; anything else as it is."""
-    if not isinstance(values, Mapping):
-        return values
-    return {name: value for name, value in values.items() if name in names}
-
-
-def _check_outputs(outputs: Any) -> None:
-    if isinstance(outputs, Mapping):
-        check_task_names(outputs)
-        for task, output in outputs.items():
-            if not isinstance(output, keras.KerasTensor):
-                raise ValueError(
-                    f"The output of task {task!r} must be a Keras tensor. Received: "
-                    f"{type(output).__name__}. Nested outputs are not supported: give each tensor "
-                    "a task of its own."
-                )
-    elif isinstance(outputs, (list, tuple)) and len(outputs) > 1:
-        raise ValueError(
-            f"MultiTaskModel expects the outputs as a dictionary {{task: tensor}}. Received a "
-            f"{type(outputs).__name__} of {len(outputs)}: the outputs would have no names, and "
-            "Keras would match losses and labels by position."
-        )
