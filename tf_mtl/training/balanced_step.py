@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -29,23 +29,10 @@ from .records import Records
 from .replicas import global_sum, num_replicas
 from .sharing import shared_variables
 from .task_losses import TaskLosses
+from .weighed_losses import Weighed, weighed_by
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel
-
-
-class Weighed(NamedTuple):
-    """What a weighting makes of the losses of a step.
-
-    Attributes:
-        weights: `[T]`, by which the losses count.
-        total: The weighted loss, as it is displayed and as a weighting differentiates it.
-        of_weighting: Gradients of `total` by what the weighting learns.
-    """
-
-    weights: tf.Tensor
-    total: tf.Tensor
-    of_weighting: list[tf.Tensor]
 
 
 class BalancedStep:
@@ -230,20 +217,12 @@ class BalancedStep:
 
     def _weigh(self, losses: tf.Tensor, present: tf.Tensor, terms: Mapping[str, Any]) -> Weighed:
         if self.weighting is None:
-            fixed = self.task_losses.loss_weights
-            weights = tf.stack([tf.cast(fixed.get(task, 1.0), "float32") for task in self.tasks])
+            weights = self.task_losses.fixed_weights()
             if any(term[0].shape.rank != 0 for term in terms.values()):
                 # Keras differentiates the sum of a loss without a reduction, and displays its mean.
                 losses /= tf.stack([_entries(terms.get(task)) for task in self.tasks])
             return Weighed(weights, tf.reduce_sum(weights * losses), [])
-        trained = [variable.value for variable in self.weighting.trainable_variables]
-        with tf.GradientTape() as tape:
-            tape.watch(losses)
-            total = tf.reduce_sum(self.weighting(losses, present))
-        weights, *of_weighting = tape.gradient(
-            total, [losses, *trained], unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return Weighed(weights, total, of_weighting)
+        return weighed_by(self.weighting, losses, present)
 
 
 def _entries(term: tuple[tf.Tensor, Any] | None) -> tf.Tensor:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ..aggregators.gramian import from_blocks
 from .gradients import RecordedStep, jacobian
 from .sharing import shared_variables
+from .weighed_losses import weighed_by
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel
@@ -97,15 +98,9 @@ def task_gradients(
 
 def _weights(model: MultiTaskModel, terms: Mapping[str, Any]) -> tf.Tensor:
     """Returns the `[T]` weights of the losses: fixed ones, or what the weighting makes of them."""
-    losses = model.task_losses
     if model.weighting is None:
-        fixed = [losses.loss_weights.get(task, 1.0) for task in losses.order]
-        return tf.stack([tf.cast(weight, tf.float32) for weight in fixed])
-    values, present = losses.global_losses(terms)
-    with tf.GradientTape() as tape:
-        tape.watch(values)
-        total = tf.reduce_sum(model.weighting(values, present))
-    return tape.gradient(total, values)
+        return model.task_losses.fixed_weights()
+    return weighed_by(model.weighting, *model.task_losses.global_losses(terms)).weights
 
 
 def _check_names(tasks: Sequence[str]) -> None:

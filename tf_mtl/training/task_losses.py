@@ -74,6 +74,11 @@ class TaskLosses:
         losses, present = self.global_losses(terms)
         return tf.reduce_sum(weighting(losses, present)) / num_replicas()
 
+    def fixed_weights(self) -> tf.Tensor:
+        """Returns the fixed weights of the losses, `[T]`."""
+        weights = [self.loss_weights.get(task, 1.0) for task in self.order]
+        return tf.stack([tf.cast(weight, "float32") for weight in weights])
+
     def global_losses(
         self, terms: Mapping[str, tuple[tf.Tensor, tf.Tensor | bool]]
     ) -> tuple[tf.Tensor, tf.Tensor]:
