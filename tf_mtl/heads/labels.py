@@ -43,6 +43,11 @@ class LabelRule(abc.ABC):
     ) -> list[tuple[int | None, ...]] | None:
         """Returns the shapes that labels may have for an output of this shape, None for any."""
 
+    @property
+    def named_classes(self) -> ClassLabels | None:
+        """What looks up the names of classes in labels, None where labels cannot be names."""
+        return None
+
 
 class FloatLabels(LabelRule):
     """Labels that are numbers: NaN is missing.
@@ -119,6 +124,11 @@ class ClassLabels(LabelRule):
         if self.void is not None and labels.dtype.min <= self.void <= labels.dtype.max:
             labelled &= labels != tf.cast(self.void, labels.dtype)
         return tf.where(labelled, labels, tf.zeros_like(labels)), labelled
+
+    @property
+    def named_classes(self) -> ClassLabels | None:
+        """The rule itself, if it has names."""
+        return self if self.class_names else None
 
     def _encode_names(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if self.class_names is None:
@@ -201,6 +211,11 @@ class BinaryLabels(LabelRule):
     def encode(self, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Maps names to numbers and replaces missing labels by 0."""
         return self.classes.encode(labels)
+
+    @property
+    def named_classes(self) -> ClassLabels | None:
+        """The rule of the two classes, if they have names."""
+        return self.classes.named_classes
 
     def problem(self, labels: np.ndarray) -> tuple[int, str] | None:
         """Finds values outside 0 … 1 other than -1."""

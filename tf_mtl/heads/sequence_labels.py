@@ -39,6 +39,11 @@ class SequenceLabels(LabelRule):
         before = tf.pad(there[:, :-1], [[0, 0], [1, 0]])  # none before the first: the row is empty
         return tf.where(there, classes, tf.cast(self.end, classes.dtype)), there | before
 
+    @property
+    def named_classes(self) -> ClassLabels | None:
+        """The rule of the tokens, if there is a vocabulary."""
+        return self.tokens.named_classes
+
     def problem(self, labels: np.ndarray) -> tuple[int, str] | None:
         """Finds what is no token, and tokens behind the end."""
         found = self.tokens.problem(labels)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from ..heads import BinaryLabels, ClassLabels, LabelRule, SequenceLabels
+from ..heads import ClassLabels
 from .by_task import as_task_dictionary
 from .streams import mapped
 from .texts import as_strings
@@ -53,16 +53,8 @@ def _named_under_xla(model: MultiTaskModel) -> dict[str, ClassLabels]:
     """Returns the rules of the tasks whose labels may be names; none if XLA compiles nothing."""
     if model.run_eagerly or not model.jit_compile:
         return {}
-    rules = {task: _of_classes(rule) for task, rule in model.label_rules.items()}
-    return {task: rule for task, rule in rules.items() if rule is not None and rule.class_names}
-
-
-def _of_classes(rule: LabelRule) -> ClassLabels | None:
-    if isinstance(rule, SequenceLabels):
-        return rule.tokens
-    if isinstance(rule, BinaryLabels):
-        return rule.classes
-    return rule if isinstance(rule, ClassLabels) else None
+    rules = {task: rule.named_classes for task, rule in model.label_rules.items()}
+    return {task: rule for task, rule in rules.items() if rule is not None}
 
 
 def _numbers(rule: ClassLabels, labels: Any) -> Any:
