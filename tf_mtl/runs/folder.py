@@ -20,11 +20,6 @@ from .config import RunConfig
 from .config_file import read_config, write_config
 from .errors import InputError, refusing
 
-try:
-    import fcntl
-except ImportError:  # on Windows
-    fcntl = None  # type: ignore[assignment]
-
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas", "tensorflow-datasets")
 
 
@@ -116,35 +111,6 @@ def new_run(config: RunConfig) -> RunFolder:
     run = RunFolder(parent / str(number))
     write_config(config, run.config_file)
     return run
-
-
-@contextlib.contextmanager
-def held(run: RunFolder) -> Iterator[None]:
-    """Keeps other processes from training a run; the system lets go of it when this one ends.
-
-    Two at a time would write each other's checkpoints. Windows and some network file systems have
-    no such locks.
-
-    Raises:
-        InputError: If another process holds the run.
-    """
-    if fcntl is None:
-        yield
-        return
-    folder = os.open(run.path, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise InputError(
-            f"Another process is training the run {run.path}. Wait until it has ended, or end it."
-        ) from None
-    except OSError:
-        pass  # a file system without locks
-    try:
-        yield
-    finally:
-        os.close(folder)
 
 
 def check_writable(folder: Path) -> None:

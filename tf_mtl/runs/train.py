@@ -25,7 +25,8 @@ from .config import RunConfig
 from .config_file import write_config
 from .curves import plot_curves
 from .errors import InputError, refusing
-from .folder import RunFolder, check_writable, held, new_run, open_run, write_facts, write_json
+from .folder import RunFolder, check_writable, new_run, open_run, write_facts, write_json
+from .lock import held
 from .monitor import Monitor, make_monitor
 from .progress import Progress
 from .recorder import Recorder, write_history
