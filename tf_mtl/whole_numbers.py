@@ -39,8 +39,8 @@ def check_whole(value: Any, argument: str, least: int = 1, hint: str = "") -> in
     return int(value)
 
 
-def check_size(value: Any, argument: str = "size") -> tuple[int, int]:
-    """Returns height and width as Python's numbers.
+def check_size(value: Any) -> tuple[int, int]:
+    """Returns a `size`, height and width, as Python's numbers.
 
     Raises:
         ValueError: For anything but two positive whole numbers.
@@ -51,7 +51,6 @@ def check_size(value: Any, argument: str = "size") -> tuple[int, int]:
     sides = list(value) if isinstance(value, Iterable) else []
     if len(sides) != 2 or not all(is_whole(side) and side > 0 for side in sides):
         raise ValueError(
-            f"`{argument}` must be (height, width), two positive whole numbers. Received: "
-            f"{argument}={value!r}."
+            f"`size` must be (height, width), two positive whole numbers. Received: size={value!r}."
         )
     return int(sides[0]), int(sides[1])

@@ -11,8 +11,7 @@ import tensorflow as tf
 
 from tf_mtl.balancing_method import BalancingMethod
 from tf_mtl.method_arguments import check_choice
-
-from ..whole_numbers import is_whole
+from tf_mtl.whole_numbers import is_whole
 
 if TYPE_CHECKING:
     from tf_mtl.aggregators.gramian import Rows

@@ -48,8 +48,7 @@ def split(
     (array([0, 1, 2]), array([3]), array([4]))
     """
     _check_fractions(fractions)
-    options = {"stratify": stratify, "groups": groups, "in_order": in_order}
-    train, valid, test = _parts(rows, fractions, seed, **options)
+    train, valid, test = _parts(rows, fractions, seed, stratify, groups, in_order)
     return train, valid, test
 
 
@@ -69,8 +68,7 @@ def split_two(
     """
     _check_fractions(fractions)
     share = fractions[part] / (fractions[0] + fractions[part])
-    options = {"stratify": stratify, "groups": groups, "in_order": in_order}
-    train, valid = _parts(rows, (1 - share, share), seed, **options)
+    train, valid = _parts(rows, (1 - share, share), seed, stratify, groups, in_order)
     return train, valid
 
 
@@ -97,7 +95,6 @@ def _parts(
     rows: int,
     fractions: Sequence[float],
     seed: int,
-    *,
     stratify: np.ndarray | None,
     groups: Any,
     in_order: bool,

@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from tf_mtl.balancing_method import BalancingMethod
 from tf_mtl.weightings.tasks import Tasks
-
-from ..whole_numbers import is_whole
+from tf_mtl.whole_numbers import is_whole
 
 
 class LossWeighting(BalancingMethod, abc.ABC):
