@@ -78,7 +78,7 @@ def test_a_misspelt_task_in_a_batch_is_told_the_nearest(aggregator):
     x, y, _ = arrays(8)
     model = network()
     model.compile("sgd", loss=dict(LOSSES), aggregator=aggregator)
-    with pytest.raises(ValueError, match="'prize'.*Did you mean 'price'"):
+    with pytest.raises(ValueError, match=r"'prize'.*Did you mean 'price'"):
         model.train_on_batch(x, {"prize": y["price"]})
 
 
