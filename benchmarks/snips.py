@@ -59,7 +59,7 @@ def network(texts: np.ndarray, tags: list[list[str]], intents: np.ndarray) -> mt
         ),
         {
             "intent": mtl.heads.Classification(class_names=sorted(set(intents))),
-            "slots": mtl.heads.TokenTagging(class_names=names),
+            "slots": mtl.heads.TokenTagging(class_names=names, transitions=True),
         },
     )
 

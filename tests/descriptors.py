@@ -191,6 +191,14 @@ HEADS = [
         features=(5, 6),
     ),
     HeadRow(
+        heads.TokenTagging,
+        lambda: heads.TokenTagging(class_names=["O", "B-a", "I-a", "B-b"], transitions=True),
+        lambda random, rows: random.integers(0, 4, (rows, 5)),
+        missing=-1,
+        wrong=4,
+        features=(5, 6),
+    ),
+    HeadRow(
         heads.Ordinal,
         lambda: heads.Ordinal(class_names=["low", "middle", "high"]),
         lambda random, rows: random.integers(0, 3, rows),

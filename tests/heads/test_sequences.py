@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_mtl import MultiTaskModel, build_model, export, heads, metrics, trunks
 from tf_mtl.heads.beam_search import beam_search
 from tf_mtl.heads.sequence_labels import SequenceLabels
+from tf_mtl.heads.tag_transitions import TagTransitions
 
 WORDS = ["zero", "one", "two", "three", "four"]
 LENGTH = 4
@@ -21,14 +22,50 @@ def masked(steps=5, kept=3):
     return masking(features * (np.arange(steps) < kept)[None, :, None])
 
 
+@pytest.mark.parametrize("kept", [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 1, 1, 0]])
+def test_tags_with_transitions_are_sums_over_all_taggings(kept):
+    random = np.random.default_rng(0)
+    layer = TagTransitions()
+    logits = 3 * random.normal(size=(1, 5, 3)).astype("float32")
+    layer.build(logits.shape)
+    for variable in layer.weights:
+        variable.assign(2 * random.normal(size=variable.shape))
+    mask = np.array([kept], dtype=bool)
+    found = keras.ops.softmax(layer(logits, mask=mask)).numpy()[mask]
+
+    tokens = logits[mask].astype("float64")
+    scores, first, last = (variable.numpy().astype("float64") for variable in layer.weights)
+    expected = np.zeros_like(tokens)
+    for tags in itertools.product(range(3), repeat=len(tokens)):
+        total = first[tags[0]] + last[tags[-1]]
+        total += sum(token[tag] for token, tag in zip(tokens, tags, strict=True))
+        total += sum(scores[pair] for pair in itertools.pairwise(tags))
+        expected[np.arange(len(tokens)), tags] += np.exp(total)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_transitions_that_exclude_each_other_stay_finite():
+    layer = TagTransitions()
+    layer.build((None, None, 2))
+    layer.scores.assign([[500.0, -500.0], [-500.0, 500.0]])
+    logits = tf.constant([[[80.0, -80.0], [-80.0, 80.0]]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        shares = keras.ops.softmax(layer(logits))[:, :, 0]
+    assert np.isfinite(shares).all()
+    assert np.isfinite(tape.gradient(shares, logits)).all()
+
+
 class TestMask:
     def test_a_text_is_the_mean_of_its_words(self):
         head = heads.Regression()
         expected = head(masked()[:, :3])
         np.testing.assert_allclose(head(masked()), expected, atol=1e-6)
 
-    def test_tags_of_padding_are_zero(self):
-        probabilities = heads.TokenTagging(3)(masked()).numpy()
+    @pytest.mark.parametrize("transitions", [False, True])
+    def test_tags_of_padding_are_zero(self, transitions):
+        probabilities = heads.TokenTagging(3, transitions=transitions)(masked()).numpy()
         assert not probabilities[:, 3:].any()
         np.testing.assert_allclose(probabilities[:, :3].sum(-1), 1, atol=1e-6)
 
