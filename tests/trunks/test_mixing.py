@@ -66,6 +66,17 @@ def test_sluice_is_equation_2_and_mixes_the_layers(x):
     np.testing.assert_allclose(layers, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_sluice_starts_near_the_last_block(x):
+    """β of the authors' code: 0.9 for the last layer, the rest shared equally."""
+    inputs = keras.Input((6,))
+    features = trunks.Sluice([4, 4, 4])(inputs, ["a", "b"])
+    layers = keras.Model(inputs, features).get_layer("a_layers")
+    np.testing.assert_allclose(layers.get_weights()[0], [0.05, 0.05, 0.9], rtol=1e-6)
+    model = keras.Model(inputs, trunks.Sluice([4, 4], own=1.0)(inputs, ["a", "b"]))
+    last = keras.Model(inputs, model.get_layer("a_dense_1").output)
+    np.testing.assert_allclose(model(x)["a"], last(x), rtol=1e-6)
+
+
 def test_sluice_penalizes_kernels_whose_subspaces_are_not_orthogonal(x):
     model, _ = outputs_of(trunks.Sluice([6, 4], mix_layers=False, orthogonality=0.5), x, ["a"])
     kernels = [
