@@ -119,7 +119,9 @@ def sigmoid(x):
 
 
 def test_mtan_masks_the_shared_features(x):
-    names = ["shared_dense_0", "shared_dense_1", "a_attention_0", "a_attention_1"]
+    """f, which sees what the block before yields for a task, is one for all tasks."""
+    names = ["shared_dense_0", "shared_dense_1"]
+    names += [f"{task}_attention_{i}" for task in "ab" for i in (0, 1)]
     model, (first, second, *attended) = outputs_of(
         trunks.MTAN([8, 6], normalization=False), x, names
     )
@@ -128,15 +130,16 @@ def test_mtan_masks_the_shared_features(x):
         kernel, bias = model.get_layer(name).get_weights()
         return features @ kernel + bias
 
-    def mask(i, seen):
-        hidden = np.maximum(dense(f"a_attention_{i}_hidden", seen), 0)
-        return sigmoid(dense(f"a_attention_{i}_mask", hidden))
+    def mask(task, i, seen):
+        hidden = np.maximum(dense(f"{task}_attention_{i}_hidden", seen), 0)
+        return sigmoid(dense(f"{task}_attention_{i}_mask", hidden))
 
-    before = mask(0, first) * first
-    np.testing.assert_allclose(attended[0], before, rtol=1e-4, atol=1e-5)
-    extracted = np.maximum(dense("a_attention_1_extract", before), 0)
-    expected = mask(1, np.concatenate([second, extracted], axis=-1)) * second
-    np.testing.assert_allclose(attended[1], expected, rtol=1e-4, atol=1e-5)
+    for task, found in (("a", attended[:2]), ("b", attended[2:])):
+        before = mask(task, 0, first) * first
+        np.testing.assert_allclose(found[0], before, rtol=1e-4, atol=1e-5)
+        extracted = np.maximum(dense("shared_extract_1", before), 0)
+        expected = mask(task, 1, np.concatenate([second, extracted], axis=-1)) * second
+        np.testing.assert_allclose(found[1], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(9, 7), (8, 8), (7, 6)], ids=str)
