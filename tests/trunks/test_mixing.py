@@ -100,6 +100,18 @@ def test_nddr_is_equation_2_then_normalized(image):
     np.testing.assert_allclose(activated, np.tanh(normal), rtol=1e-4, atol=1e-5)
 
 
+def test_nddr_normalizes_the_shortcut_too(x):
+    names = ["a_nddr_0_activation", "a_nddr_1_activation", "a_shortcut_nddr"]
+    names += ["a_shortcut_nddr_activation"]
+    model, (*blocks, reduced, activated) = outputs_of(trunks.NDDR([4, 3], shortcut=True), x, names)
+    (kernel,) = model.get_layer("a_shortcut_nddr").get_weights()
+    np.testing.assert_allclose(reduced, np.hstack(blocks) @ kernel, rtol=1e-4, atol=1e-5)
+    layer = model.get_layer("a_shortcut_nddr_normalization")
+    gamma, beta, mean, variance = layer.get_weights()
+    normal = gamma * (reduced - mean) / np.sqrt(variance + 1e-3) + beta
+    np.testing.assert_allclose(activated, np.maximum(normal, 0), rtol=1e-4, atol=1e-5)
+
+
 def test_nddr_starts_as_cross_stitch_does(x):
     def start(trunk):
         keras.utils.set_random_seed(0)
