@@ -107,6 +107,32 @@ def test_a_text_beside_a_row(body, fusion):
     assert_same(model, {"x": WORDS, "row": row}, {"x": padded(WORDS), "row": row})
 
 
+@pytest.mark.parametrize("within_a_model", [True, False])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda body: trunks.HardSharing(body, towers=[4]),
+        lambda body: trunks.MMoE(body, 2, gate=body),
+        lambda body: trunks.CrossStitch([body, 4]),
+    ],
+    ids=["towers", "gates", "blocks"],
+)
+def test_padding_is_zeros_where_sequences_of_fixed_length_are_flattened(
+    make, within_a_model, recwarn
+):
+    body = keras.layers.Embedding(20, 6, mask_zero=True)
+    trunk = make(keras.Sequential([body]) if within_a_model else body)
+    model = model_of(trunk, keras.Input((9,), dtype="int32", name="x"))
+    x = padded(WORDS)
+    expected = model(x)
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Embedding):
+            layer.set_weights([np.vstack([np.full((1, 6), 50), layer.get_weights()[0][1:]])])
+    for task, found in model(x).items():
+        np.testing.assert_allclose(found, expected[task], atol=1e-6, err_msg=task)
+    assert not [each for each in recwarn if "mask" in str(each.message)]
+
+
 @pytest.mark.parametrize("over_time", ["gru", "lstm", "convolution", "attention", "average"])
 def test_frames_that_are_padding(over_time):
     fixed = over_time == "attention"  # which learns a vector for each time
