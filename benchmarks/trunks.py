@@ -148,10 +148,11 @@ def nddr(inputs: Any) -> dict[str, Any]:
 def mtan(inputs: Any) -> dict[str, Any]:
     first = stack(inputs, [128])
     second = stack(first, [64])
+    extract = keras.layers.Dense(64, "relu")
     features = {}
     for task in TASKS:
         mask = keras.layers.Dense(128, "sigmoid")(stack(first, [128]))
-        seen = keras.layers.concatenate([second, stack(mask * first, [64])])
+        seen = keras.layers.concatenate([second, extract(mask * first)])
         features[task] = keras.layers.Dense(64, "sigmoid")(stack(seen, [64])) * second
     return features
 

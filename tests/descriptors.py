@@ -445,12 +445,13 @@ TRUNKS = [
     TrunkRow(
         trunks.MTAN,
         lambda tasks: trunks.MTAN([8, 4], normalization=False),
-        shared={"shared_dense_0", "shared_dense_1"},
+        shared={"shared_dense_0", "shared_dense_1", "shared_extract_1"},
     ),
     TrunkRow(
         trunks.MTAN,
         lambda tasks: trunks.MTAN(trunks.CNN([3, 4], units=[5]), reduction=2),
-        shared={"shared_convolution_0", "shared_convolution_1", "shared_dense_0"},
+        shared={"shared_convolution_0", "shared_convolution_1", "shared_dense_0"}
+        | {f"shared_extract_{i}{layer}" for i in (1, 2) for layer in ("", "_normalization")},
         shape=(9, 6, 1),
         replicable=False,
     ),

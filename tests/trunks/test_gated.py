@@ -140,6 +140,27 @@ class TestSparseGate:
         model.train_on_batch(x, x[:, 0])
         assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
+    def test_half_precision_trains_selectors_that_have_almost_settled(self, x):
+        """The entropy's gradient at small shares, 1 / share, does not exist in float16."""
+        moved = []
+        for dtype in ("float32", "mixed_float16"):
+            inputs = keras.Input((5,))
+            layer = SparseGate(
+                4, 1, per_example=False, entropy_regularization=0.1, dtype=dtype, name="gate"
+            )
+            model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(layer(inputs)))
+            start = np.array([-0.49, -0.48])
+            layer.set_weights([start])
+            optimizer = keras.optimizers.SGD(0.01)
+            if dtype == "mixed_float16":
+                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            model.compile(optimizer, "mse")
+            model.set_weights([start, np.zeros((4, 1))])
+            model.train_on_batch(x, 0 * x[:, 0])
+            moved.append(layer.get_weights()[0] - start)
+        assert np.abs(moved[0]).min() > 1e-4
+        np.testing.assert_allclose(moved[1], moved[0], rtol=0.05)
+
 
 class TestHardConcreteGate:
     def test_draws_are_those_of_the_distribution(self):

@@ -66,6 +66,17 @@ def test_sluice_is_equation_2_and_mixes_the_layers(x):
     np.testing.assert_allclose(layers, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_sluice_starts_near_the_last_block(x):
+    """β of the authors' code: 0.9 for the last layer, the rest shared equally."""
+    inputs = keras.Input((6,))
+    features = trunks.Sluice([4, 4, 4])(inputs, ["a", "b"])
+    layers = keras.Model(inputs, features).get_layer("a_layers")
+    np.testing.assert_allclose(layers.get_weights()[0], [0.05, 0.05, 0.9], rtol=1e-6)
+    model = keras.Model(inputs, trunks.Sluice([4, 4], own=1.0)(inputs, ["a", "b"]))
+    last = keras.Model(inputs, model.get_layer("a_dense_1").output)
+    np.testing.assert_allclose(model(x)["a"], last(x), rtol=1e-6)
+
+
 def test_sluice_penalizes_kernels_whose_subspaces_are_not_orthogonal(x):
     model, _ = outputs_of(trunks.Sluice([6, 4], mix_layers=False, orthogonality=0.5), x, ["a"])
     kernels = [
@@ -89,6 +100,18 @@ def test_nddr_is_equation_2_then_normalized(image):
     np.testing.assert_allclose(activated, np.tanh(normal), rtol=1e-4, atol=1e-5)
 
 
+def test_nddr_normalizes_the_shortcut_too(x):
+    names = ["a_nddr_0_activation", "a_nddr_1_activation", "a_shortcut_nddr"]
+    names += ["a_shortcut_nddr_activation"]
+    model, (*blocks, reduced, activated) = outputs_of(trunks.NDDR([4, 3], shortcut=True), x, names)
+    (kernel,) = model.get_layer("a_shortcut_nddr").get_weights()
+    np.testing.assert_allclose(reduced, np.hstack(blocks) @ kernel, rtol=1e-4, atol=1e-5)
+    layer = model.get_layer("a_shortcut_nddr_normalization")
+    gamma, beta, mean, variance = layer.get_weights()
+    normal = gamma * (reduced - mean) / np.sqrt(variance + 1e-3) + beta
+    np.testing.assert_allclose(activated, np.maximum(normal, 0), rtol=1e-4, atol=1e-5)
+
+
 def test_nddr_starts_as_cross_stitch_does(x):
     def start(trunk):
         keras.utils.set_random_seed(0)
@@ -108,7 +131,9 @@ def sigmoid(x):
 
 
 def test_mtan_masks_the_shared_features(x):
-    names = ["shared_dense_0", "shared_dense_1", "a_attention_0", "a_attention_1"]
+    """f, which sees what the block before yields for a task, is one for all tasks."""
+    names = ["shared_dense_0", "shared_dense_1"]
+    names += [f"{task}_attention_{i}" for task in "ab" for i in (0, 1)]
     model, (first, second, *attended) = outputs_of(
         trunks.MTAN([8, 6], normalization=False), x, names
     )
@@ -117,15 +142,16 @@ def test_mtan_masks_the_shared_features(x):
         kernel, bias = model.get_layer(name).get_weights()
         return features @ kernel + bias
 
-    def mask(i, seen):
-        hidden = np.maximum(dense(f"a_attention_{i}_hidden", seen), 0)
-        return sigmoid(dense(f"a_attention_{i}_mask", hidden))
+    def mask(task, i, seen):
+        hidden = np.maximum(dense(f"{task}_attention_{i}_hidden", seen), 0)
+        return sigmoid(dense(f"{task}_attention_{i}_mask", hidden))
 
-    before = mask(0, first) * first
-    np.testing.assert_allclose(attended[0], before, rtol=1e-4, atol=1e-5)
-    extracted = np.maximum(dense("a_attention_1_extract", before), 0)
-    expected = mask(1, np.concatenate([second, extracted], axis=-1)) * second
-    np.testing.assert_allclose(attended[1], expected, rtol=1e-4, atol=1e-5)
+    for task, found in (("a", attended[:2]), ("b", attended[2:])):
+        before = mask(task, 0, first) * first
+        np.testing.assert_allclose(found[0], before, rtol=1e-4, atol=1e-5)
+        extracted = np.maximum(dense("shared_extract_1", before), 0)
+        expected = mask(task, 1, np.concatenate([second, extracted], axis=-1)) * second
+        np.testing.assert_allclose(found[1], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(9, 7), (8, 8), (7, 6)], ids=str)

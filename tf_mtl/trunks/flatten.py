@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from .masked_layers import AverageSteps
+from .masked_layers import AverageSteps, FlattenSteps
 
 _AVERAGES = {
     3: AverageSteps,
@@ -18,7 +18,8 @@ _AVERAGES = {
 def flattened(inputs: Any, name: str) -> Any:
     """Returns inputs as `[B, d]`: tensors of other ranks flattened, several of them joined.
 
-    Sequences and maps of unknown size are averaged over their positions.
+    Sequences and maps of unknown size are averaged over their positions. Steps that are padding do
+    not count in the average, and are zeros where sequences are flattened.
 
     Args:
         inputs: Keras tensor, or a dictionary or list of them.
@@ -57,7 +58,7 @@ def _vector(tensor: Any, name: str, number: str) -> Any:
         return tensor
     if None in tensor.shape[1:-1]:
         return averaged(tensor, f"{name}_average{number}")
-    return keras.layers.Flatten(name=f"{name}_flatten{number}")(tensor)
+    return FlattenSteps(name=f"{name}_flatten{number}")(tensor)
 
 
 def averaged(features: Any, name: str) -> Any:

@@ -320,3 +320,29 @@ class AverageSteps(keras.layers.GlobalAveragePooling1D):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Returns the average, `[B, d]`."""
         return super().call(inputs) if mask is None else mean_of_steps(inputs, mask)
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class FlattenSteps(keras.layers.Flatten):
+    """`[B, ..., d]` as `[B, n]`, with zeros for the steps that are padding.
+
+    `keras.layers.Flatten` takes padding for data, and warns.
+
+    >>> embedding = keras.layers.Embedding(9, 1, "ones", mask_zero=True)
+    >>> FlattenSteps()(embedding(keras.ops.array([[5, 7, 0]]))).numpy().tolist()
+    [[1.0, 1.0, 0.0]]
+    """
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Returns the vectors, `[B, n]`."""
+        if mask is not None:
+            axes = range(len(mask.shape), len(inputs.shape))
+            inputs = keras.ops.where(keras.ops.expand_dims(mask, tuple(axes)), inputs, 0)
+        return super().call(inputs)
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> keras.KerasTensor:
+        """Returns the shape and the type of the vectors."""
+        return super().compute_output_spec(inputs)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """A single vector has no padding."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,12 +21,12 @@ class MTAN(Trunk):
 
     With p_j the features of the shared network behind block j, task t has
 
-        a_j = σ(h_j(relu(g_j([p_j; f_j(â_{j-1})])))),     â_j = a_j ⊙ p_j
+        a_tj = σ(h_tj(relu(g_tj([p_j; f_j(â_t,j-1)])))),     â_tj = a_tj ⊙ p_j
 
-    (equations 1 and 2 of the paper); its features are the last â. g and h are 1 × 1 convolutions,
+    (equations 1 and 2 of the paper); its features are the last â_t. g and h are 1 × 1 convolutions,
     f is a 3 × 3 convolution with pooling to the size of p_j; for vectors, sequences and films all
-    three are dense layers, with pooling behind f. Shared are the blocks, and nothing of the
-    attention.
+    three are dense layers, with pooling behind f. Shared are the blocks and f; g and h are each
+    task's own.
 
     Args:
         body: The shared network: a list of units, MLP, CNN, or a list of blocks (layers, models,
@@ -58,17 +58,18 @@ class MTAN(Trunk):
         features: dict[str, Any] = {}
         for i, block in enumerate(blocks_of(self.body)):
             shared = block(shared, name="shared")
+            if features:
+                features = self._extracted(features, shared, i)
             features = {
                 task: self._attended(shared, features.get(task), f"{task}_attention_{i}")
                 for task in tasks
             }
         return features
 
-    def _attended(self, shared: Any, before: Any, name: str) -> Any:
+    def _attended(self, shared: Any, extracted: Any, name: str) -> Any:
         channels = shared.shape[-1]
         seen = shared
-        if before is not None:
-            extracted = self._extracted(before, shared, f"{name}_extract")
+        if extracted is not None:
             seen = keras.layers.Concatenate(name=f"{name}_inputs")([shared, extracted])
         hidden = pointwise(
             seen,
@@ -76,31 +77,46 @@ class MTAN(Trunk):
             f"{name}_hidden",
             activation=self._inside("relu"),
         )
-        hidden = self._normalized(hidden, "relu", f"{name}_hidden")
+        hidden = _behind(self._normalization("relu", f"{name}_hidden"), hidden)
         mask = pointwise(hidden, channels, f"{name}_mask", activation=self._inside("sigmoid"))
-        mask = self._normalized(mask, "sigmoid", f"{name}_mask")
+        mask = _behind(self._normalization("sigmoid", f"{name}_mask"), mask)
         return keras.layers.Multiply(name=name)([mask, shared])
 
-    def _extracted(self, features: Any, like: Any, name: str) -> Any:
-        """Returns f(features), of the size of `like`."""
-        channels = like.shape[-1]
+    def _extracted(self, features: Mapping[str, Any], like: Any, i: int) -> dict[str, Any]:
+        """Returns f(features) of each task, of the size of `like`, by the same layers."""
         if len(like.shape) == 2:
-            features = averaged(features, f"{name}_average")
-        if len(features.shape) == 4:
+            features = {
+                task: averaged(each, f"{task}_attention_{i}_average")
+                for task, each in features.items()
+            }
+        name, channels = f"shared_extract_{i}", like.shape[-1]
+        if all(len(each.shape) == 4 for each in features.values()):
             layer = keras.layers.Conv2D(
                 channels, 3, padding="same", activation=self._inside("relu"), name=name
             )
         else:
             layer = keras.layers.Dense(channels, self._inside("relu"), name=name)
-        features = self._normalized(layer(features), "relu", name)
-        return pooled(features, like, f"{name}_pooling")
+        normalization = self._normalization("relu", name)
+        return {
+            task: pooled(_behind(normalization, layer(each)), like, f"{task}_attention_{i}_pooling")
+            for task, each in features.items()
+        }
 
     def _inside(self, activation: str) -> str | None:
         """Returns the activation of a layer itself: none if normalisation comes between."""
         return None if self.normalization else activation
 
-    def _normalized(self, features: Any, activation: str, name: str) -> Any:
+    def _normalization(self, activation: str, name: str) -> list[keras.layers.Layer]:
+        """Returns what follows a layer without an activation of its own, `_inside`."""
         if not self.normalization:
-            return features
-        features = keras.layers.BatchNormalization(name=f"{name}_normalization")(features)
-        return keras.layers.Activation(activation, name=f"{name}_{activation}")(features)
+            return []
+        return [
+            keras.layers.BatchNormalization(name=f"{name}_normalization"),
+            keras.layers.Activation(activation, name=f"{name}_{activation}"),
+        ]
+
+
+def _behind(layers: Sequence[keras.layers.Layer], features: Any) -> Any:
+    for layer in layers:
+        features = layer(features)
+    return features

@@ -31,7 +31,7 @@ class NDDR(Trunk):
     Args:
         body: What each task has a copy of, as in `CrossStitch`.
         own: What a task takes of itself at the start, from 0 to 1.
-        normalization: Whether batch normalisation follows the convolution.
+        normalization: Whether batch normalisation follows the convolutions, also of the shortcut.
         activation: Keras activation behind it.
         shortcut: Whether the task's features in the end are reduced from those behind every block
             (NDDR-CNN-Shortcut); maps and sequences are resized to the last ones first.
@@ -76,7 +76,7 @@ class NDDR(Trunk):
             if len(tasks) > 1:
                 joined = keras.layers.Concatenate(name=f"all_features_{i}")(columns)
             for t, task in enumerate(tasks):
-                shares = first_shares(len(tasks), t, self.own)
+                shares = Shares(first_shares(len(tasks), t, self.own).tolist())
                 units = columns[t].shape[-1]
                 features[task] = self._reduced(joined, units, f"{task}_nddr_{i}", shares)
                 behind[task].append(features[task])
@@ -84,14 +84,14 @@ class NDDR(Trunk):
             return features
         return {task: self._of_all_blocks(behind[task], task) for task in tasks}
 
-    def _reduced(self, joined: Any, units: int, name: str, shares: np.ndarray) -> Any:
+    def _reduced(self, joined: Any, units: int, name: str, initializer: Any) -> Any:
         features = pointwise(
             joined,
             units,
             name,
             activation=None if self.normalization else self.activation,
             use_bias=not self.normalization,
-            kernel_initializer=Shares(shares.tolist()),
+            kernel_initializer=initializer,
             kernel_regularizer=self.regularizer,
         )
         if not self.normalization:
@@ -105,13 +105,7 @@ class NDDR(Trunk):
         joined = fitting[0]
         if len(fitting) > 1:
             joined = keras.layers.Concatenate(name=f"{task}_shortcut")(fitting)
-        return pointwise(
-            joined,
-            last.shape[-1],
-            f"{task}_shortcut_nddr",
-            activation=self.activation,
-            kernel_regularizer=self.regularizer,
-        )
+        return self._reduced(joined, last.shape[-1], f"{task}_shortcut_nddr", "glorot_uniform")
 
 
 def _of_size(features: Any, last: Any, name: str) -> Any:

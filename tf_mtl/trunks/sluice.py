@@ -34,7 +34,8 @@ class Sluice(Trunk):
     Args:
         body: What each task has a copy of, as in `CrossStitch`.
         subspaces: K, a divisor of the number of channels of each block; 2 in the paper.
-        own: What a subspace takes of itself at the start; the others share the rest.
+        own: What a subspace takes of itself at the start, and the mix of the blocks of the last
+            one; the others share the rest.
         mix_layers: Whether to mix the blocks' outputs, which then must have one shape.
         orthogonality: λ. For layers of your own leave it 0 and give them
             `kernel_regularizer=SubspaceOrthogonality(...)`.
@@ -43,7 +44,8 @@ class Sluice(Trunk):
         ValueError: If an argument is outside its range or does not suit the body.
 
     Reference: S. Ruder, J. Bingel, I. Augenstein, A. Søgaard, Latent Multi-task Architecture
-    Learning, AAAI 2019, figure 1. The paper's layers are bidirectional LSTMs over words.
+    Learning, AAAI 2019, figure 1. The paper's layers are bidirectional LSTMs over words, and its α
+    start all equal, or biased towards one subspace for each direction; its β start as here.
 
     >>> features = Sluice([8, 8])(keras.Input((4,)), ["a", "b"])
     >>> features["a"].shape, features["b"].shape
@@ -81,7 +83,7 @@ class Sluice(Trunk):
                 layers[task].append(features[task])
         if not self.mix_layers:
             return features
-        return {task: LayerMixture(name=f"{task}_layers")(layers[task]) for task in tasks}
+        return {task: LayerMixture(self.own, name=f"{task}_layers")(layers[task]) for task in tasks}
 
     def _regularized(self) -> Any:
         if not self.orthogonality:
@@ -166,7 +168,11 @@ class SluiceUnit(KeepsMask):
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class LayerMixture(KeepsMask):
-    """A learnt weighted sum of the features of several layers, at the start their mean.
+    """A learnt weighted sum of the features of several layers.
+
+    Args:
+        last: First weight of the last layer's features; the others share 1 - last.
+        **kwargs: Other arguments of `keras.layers.Layer`.
 
     Call arguments:
         features: List of tensors of equal shape.
@@ -174,6 +180,10 @@ class LayerMixture(KeepsMask):
     Returns:
         A tensor of that shape.
     """
+
+    def __init__(self, last: float = 0.9, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.last = last
 
     def build(self, features_shape: Sequence[Shape]) -> None:
         """Creates the weights β, one for each layer."""
@@ -184,8 +194,11 @@ class LayerMixture(KeepsMask):
                 "mix_layers=False."
             )
         number = len(features_shape)
+        shares = first_shares(number, number - 1, self.last)
         self.beta = self.add_weight(
-            name="beta", shape=(number,), initializer=keras.initializers.Constant(1 / number)
+            name="beta",
+            shape=(number,),
+            initializer=lambda shape, dtype: keras.ops.cast(shares, dtype),
         )
 
     def call(self, features: Sequence[Any]) -> Any:
@@ -195,6 +208,10 @@ class LayerMixture(KeepsMask):
     def compute_output_shape(self, features_shape: Sequence[Shape]) -> Shape:
         """The shape of one of the tensors."""
         return features_shape[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "last": self.last}
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")

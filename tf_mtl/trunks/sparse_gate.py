@@ -68,16 +68,23 @@ class SparseGate(keras.layers.Layer):
 
     def call(self, features: Any) -> Any:
         """Returns the gate values."""
-        z = self._linear(features, self.selectors)
+        # In float32: smooth steps near 0 are rounded away in halves, and the entropy's gradient,
+        # 1 / share, becomes infinite.
+        z = self._exact(self._linear(features, self.selectors))
         chosen = self._chosen(keras.ops.reshape(z, (-1, self.num_selected, 1, self._digits)))
         if self.entropy_regularization:
             entropy = keras.ops.mean(keras.ops.sum(_entropy(chosen), axis=(1, 2)))
             entropy = keras.ops.cast(entropy, "float32")  # beside losses of other dtypes
             self.add_loss(self.entropy_regularization * entropy)
         if self.num_selected == 1:
-            return chosen[:, 0]
-        weights = keras.ops.softmax(self._linear(features, self.logits), axis=-1)
-        return keras.ops.sum(weights[:, :, None] * chosen, axis=1)
+            return keras.ops.cast(chosen[:, 0], self.compute_dtype)
+        weights = keras.ops.softmax(self._exact(self._linear(features, self.logits)), axis=-1)
+        gates = keras.ops.sum(weights[:, :, None] * chosen, axis=1)
+        return keras.ops.cast(gates, self.compute_dtype)
+
+    def _exact(self, numbers: Any) -> Any:
+        """Returns halves as float32, and everything else as it is."""
+        return keras.ops.cast(numbers, keras.backend.result_type(numbers.dtype, "float32"))
 
     def _linear(self, features: Any, variable: Any) -> Any:
         """Returns a number for each example and column of the variable."""
