@@ -69,6 +69,11 @@ class Rows(NamedTuple):
         """Squared distance of unit rows below which they count as linearly dependent."""
         return noise_level(self.precision)
 
+    def are_finite(self) -> Any:
+        """Returns whether all norms and cosines are finite: none of the gradients overflowed."""
+        norms, cosines = tf.math.is_finite(self.norms), tf.math.is_finite(self.cosines)
+        return tf.reduce_all(norms) & tf.reduce_all(cosines)
+
     def mean(self, values: Any) -> Any:
         """Returns the average of `[T]` values over the present tasks."""
         return tf.reduce_sum(values * self.present) / self.count
