@@ -79,9 +79,12 @@ class Rows(NamedTuple):
         return tf.reduce_sum(values * self.present) / self.count
 
     def cancels(self, weights: Any) -> Any:
-        """Returns whether the weighted rows nearly cancel, so that rounding would show."""
+        """Returns whether the weighted rows nearly cancel, so that rounding would show.
+
+        Rows that weigh nothing do too: a method that found no answer has seen rounding.
+        """
         terms = weights * self.norms / self.scale
-        return quadratic(self.cosines, terms) < 0.1 * tf.reduce_sum(tf.square(terms))
+        return quadratic(self.cosines, terms) <= 0.1 * tf.reduce_sum(tf.square(terms))
 
 
 def from_gramian(gramian: Any, precision: float | None = None) -> Rows:
