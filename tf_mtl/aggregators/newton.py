@@ -12,7 +12,7 @@ from tf_mtl.aggregators.gramian import Rows
 # Added to the cosines, so that there is a solution where a positive combination of rows is zero;
 # where it changes the solution by more than SEEN, there is none without it.
 RIDGE, SEEN = 1e-15, 1e-4
-MOST_STEPS = 100
+MOST_STEPS = 200
 # Longest step of a logarithm, and the bound of those that become numbers.
 LONGEST, BOUND = 2.0, 300.0
 
