@@ -110,6 +110,18 @@ def test_large_jacobians_do_not_conflict_where_rows_cancel(name):
     properties.assert_non_conflicting(functools.partial(aggregators.get, name), matrix)
 
 
+@pytest.mark.parametrize("tasks", [2, 3])
+def test_large_jacobians_are_bargained_over_where_rows_cancel(tasks):
+    """In float32 their Gramian has no solution, or is not even positive semidefinite."""
+    for seed in range(3):
+        matrix = matrices.jacobian(tasks, 2**18, seed=seed)
+        matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+        away = matrices.jacobian(1, 2**18, seed=9)[0]
+        matrix += 1e-4 * away / np.linalg.norm(away) - matrix.mean(axis=0)
+        vector = np.asarray(aggregators.NashMTL(max_norm=0.0)(matrix), "float64")
+        assert np.linalg.norm(vector) == pytest.approx(np.sqrt(tasks), rel=1e-3)
+
+
 def test_rows_beyond_the_squares_of_float32():
     matrix = matrices.jacobian(2, 2**18)
     for scale in (1e-16, 1e25):

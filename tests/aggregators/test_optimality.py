@@ -45,6 +45,22 @@ def test_bargaining_equations_hold(rows, power):
     np.testing.assert_allclose(gramian @ weights, weights**-power, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["conflict", "eight", "ratio_1e6"])
+def test_fairgrad_has_an_answer_for_every_alpha(name):
+    """The limits are programmes: the sum within the dual cone, and the largest slowest rate."""
+    rows = HARD[name].astype("float64")
+    gramian, tasks = rows @ rows.T, len(rows)
+    nearly_sum = np.asarray(aggregators.FairGrad(alpha=1e-6).weights(gramian))
+    projected = np.asarray(aggregators.DualProj().weights(gramian)) * tasks
+    np.testing.assert_allclose(nearly_sum, projected, rtol=1e-3)
+    slowest = np.asarray(aggregators.FairGrad(alpha=1e6).weights(gramian))
+    shortest = np.asarray(aggregators.MGDA().weights(gramian))
+    np.testing.assert_allclose(slowest / slowest.sum(), shortest, rtol=1e-3, atol=1e-9)
+    for alpha in (0.05, 0.2, 10.0, 100.0):
+        weights = np.asarray(aggregators.FairGrad(alpha=alpha).weights(gramian))
+        assert weights.any(), alpha
+
+
 def test_mgda_is_optimal(rows):
     weights = np.asarray(aggregators.MGDA().weights(rows @ rows.T))
     gradient = weights @ rows

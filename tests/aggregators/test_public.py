@@ -317,6 +317,16 @@ def test_a_step_that_overflowed_leaves_the_state_alone():
         assert int(method.read_state()["step"]) == int(before["step"]) + 1
 
 
+@pytest.mark.parametrize("name", ["alignedmtl", "config", "fairgrad", "imtlg", "nashmtl"])
+def test_an_overflow_does_not_end_the_training(name):
+    """TensorFlow's decompositions raise an error on nan, which a float16 step may well have."""
+    broken = matrices.jacobian(3, 6)
+    broken[1, 2] = np.inf
+    assert np.isnan(aggregators.get(name)(broken)).all()
+    gramian = np.array([[1.0, np.nan], [np.nan, 1.0]], "float32")
+    assert np.isnan(aggregators.get(name).weights(gramian)).all()
+
+
 def test_random_orders_are_the_same_for_all_who_ask():
     step = matrices.jacobian(8, 5)
     first, second = aggregators.PCGrad(seed=1), aggregators.PCGrad(seed=1)

@@ -29,7 +29,8 @@ class AlignedMTL(PreferenceAggregator):
     Args:
         scale: σ is the square root of the `"min"`, the `"median"` (the lower of two) or, as in
             the paper's code, the mean (`"rmse"`) of the eigenvalues.
-        preference: p, `{task: number}` or a list (default: the mean over the present tasks).
+        preference: p, `{task: number}` or a list (default: the mean over the present tasks, where
+            the paper's code sums them).
         **options: `wrt`, `every`, `groups` and `name`, as every `Aggregator`.
 
     >>> g = AlignedMTL()(keras.ops.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]]))

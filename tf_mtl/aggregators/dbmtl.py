@@ -22,8 +22,10 @@ class DBMTL(Aggregator):
 
     Reference: Lin et al., "Dual-Balancing for Multi-Task Learning", 2023 (arXiv 2308.12029),
     equations 2 and 3: y ← y + (1 - β/k^s)(∇log loss - y). y starts from each task's first
-    gradient, where LibMTL starts from zero. Without losses, the rows are taken for gradients of
-    log losses already. It keeps T copies of the parameters.
+    gradient, where LibMTL starts from zero, and a loss that is not positive counts as absent, where
+    LibMTL adds 1e-8. Without losses, the rows are taken for gradients of log losses already. The
+    logarithm is taken for the shared variables only: with the weighting `Logarithm` the heads
+    follow it too, as in the paper. It keeps T copies of the parameters.
 
     Args:
         beta: β, the part of the average that is kept, in [0, 1].

@@ -22,7 +22,8 @@ class FairGrad(GramianAggregator):
     Reference: Ban and Ji, "Fair Resource Allocation in Multi-Task Learning", ICML 2024, equation
     3. Solved by Newton's method to machine precision, not by least squares. The length of the
     answer grows like the gradients' to the power (1-α)/(1+α): it is not homogeneous, and a single
-    task gets its gradient's direction only. α = 0 gives the mean of the gradients.
+    task gets its gradient's direction only. α = 0 gives the mean of the gradients. Where a positive
+    combination of the rows is zero there is no solution and the answer is zero.
 
     Args:
         alpha: α, 0 or more.

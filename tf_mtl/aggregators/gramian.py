@@ -69,14 +69,22 @@ class Rows(NamedTuple):
         """Squared distance of unit rows below which they count as linearly dependent."""
         return noise_level(self.precision)
 
+    def are_finite(self) -> Any:
+        """Returns whether all norms and cosines are finite: none of the gradients overflowed."""
+        norms, cosines = tf.math.is_finite(self.norms), tf.math.is_finite(self.cosines)
+        return tf.reduce_all(norms) & tf.reduce_all(cosines)
+
     def mean(self, values: Any) -> Any:
         """Returns the average of `[T]` values over the present tasks."""
         return tf.reduce_sum(values * self.present) / self.count
 
     def cancels(self, weights: Any) -> Any:
-        """Returns whether the weighted rows nearly cancel, so that rounding would show."""
+        """Returns whether the weighted rows nearly cancel, so that rounding would show.
+
+        Rows that weigh nothing do too: a method that found no answer has seen rounding.
+        """
         terms = weights * self.norms / self.scale
-        return quadratic(self.cosines, terms) < 0.1 * tf.reduce_sum(tf.square(terms))
+        return quadratic(self.cosines, terms) <= 0.1 * tf.reduce_sum(tf.square(terms))
 
 
 def from_gramian(gramian: Any, precision: float | None = None) -> Rows:

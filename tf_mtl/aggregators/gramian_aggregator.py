@@ -147,8 +147,13 @@ class GramianAggregator(Aggregator):
 
     def _weigh(self, rows: Rows, losses: Any, state: dict[str, Any]) -> Any:
         """Solves; gradients that overflowed give nan and leave the state alone."""
-        before, finite = dict(state), tf.reduce_all(tf.math.is_finite(rows.norms))
-        weights = self._solution(rows, losses, state)
+        before, finite = dict(state), rows.are_finite()
+        # TensorFlow's decompositions end the program on nan, so that they get other numbers.
+        usable = rows._replace(
+            cosines=tf.where(finite, rows.cosines, tf.eye(rows.tasks, dtype=tf.float64)),
+            norms=tf.where(finite, rows.norms, tf.ones_like(rows.norms)),
+        )
+        weights = self._solution(usable, losses, state)
         keep_unless(finite, state, before)
         return tf.where(finite, weights, tf.constant(float("nan"), tf.float64))
 

@@ -24,10 +24,10 @@ class MoCo(Aggregator):
 
     Reference: Fernando et al., "Mitigating Gradient Bias in Multi-objective Learning: A Provably
     Convergent Approach", ICLR 2023, algorithm 1, with β_k = β / k^s and γ_k = γ / k^t as in the
-    authors' code. Π is the projection onto the simplex, as in the paper (the code takes a
-    softmax); Y Yᵀ is divided by its mean diagonal, so that γ and ρ have no unit, where the code
-    scales each gradient to its loss; and Y starts from each task's first gradient, not from zero.
-    It keeps T copies of the parameters.
+    authors' code, and as there the step takes the new Y and λ. Π is the projection onto the
+    simplex, as in the paper (the code takes a softmax); Y Yᵀ is divided by its mean diagonal, so
+    that γ and ρ have no unit, where the code scales each gradient to its loss; and Y starts from
+    each task's first gradient, not from zero. It keeps T copies of the parameters.
 
     Args:
         beta: β, the rate of Y.

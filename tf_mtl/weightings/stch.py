@@ -25,9 +25,11 @@ class STCH(LossWeighting):
     1 / L_t while its mean loss n_t is measured, and then log(L_t / n_t) takes the place of L_t.
 
     Reference: Lin et al., "Smooth Tchebycheff Scalarization for Multi-Objective Optimization",
-    ICML 2024, equation 5; the warm-up is that of the authors' code, which counts epochs and
-    multiplies the result by T. A task's warm-up counts the steps in which it was present. The
-    weighted losses are equal shares of the value.
+    ICML 2024, equation 5; the warm-up is that of the authors' code, which counts epochs, takes n_t
+    from the last of them alone, has p_t = 1 and multiplies the result by T: with the default p,
+    its μ is to be divided by T. A task's warm-up counts the steps in which it was present; with a
+    warm-up, a loss that is not positive counts as absent. The weighted losses are equal shares of
+    the value.
 
     Args:
         mu: μ, the smoothness.
