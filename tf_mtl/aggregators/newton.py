@@ -48,7 +48,7 @@ def _solve(cosines: Any, norms: Any, present: Any, numbers: Any) -> Any:
         sizes = logarithms * (power - 1.0) / (power + 1.0)
         sizes = tf.exp(sizes - tf.reduce_max(sizes))
         y, u = _numbers(log_y), _numbers(log_u)
-        apart = log_u + power * log_y
+        apart = log_u + power * log_y  # 0 where the second equation holds
         slope = power * u
         error = (u * (1.0 - apart) - tf.linalg.matvec(cosines, sizes * y) / sizes) / slope
         # Scaled by the slope, the system is I + a positive semidefinite matrix.
@@ -58,16 +58,19 @@ def _solve(cosines: Any, norms: Any, present: Any, numbers: Any) -> Any:
         solved = tf.linalg.solve(matrix, right) / outer[:, None]
         change_y, change_u = solved[:, 0], -apart - power * solved[:, 0]
         longest = tf.reduce_max(tf.abs(change_y))
+        # A step is shortened to LONGEST, in the scale in which each logarithm may range.
         slow = tf.maximum(
             longest * tf.minimum(power, 1.0),
             tf.reduce_max(tf.abs(change_u)) / tf.maximum(power, 1.0),
         )
         slow = tf.maximum(slow, tf.reduce_max(change_y))
         part = LONGEST / tf.maximum(slow, LONGEST)
+        # Where this power is nearly solved, its solution is a good start for the next one.
         near = (slow <= LONGEST) & (longest < 0.5)
         nearer = tf.clip_by_value(wanted, 0.5 * power, 2.0 * power)
         following = tf.where(near, nearer, power)
         longest = tf.where(following == power, longest, 1.0)
+        # What the ridge changes of log w: much of it, if there is no solution without one.
         share = (power + 1.0) * tf.reduce_max(tf.abs(solved[:, 1]) * present)
         log_y, log_u = log_y + part * change_y, log_u + part * change_u
         return k + 1, log_y, log_u, following, longest, share
