@@ -231,6 +231,8 @@ def test_metrics_of_rows_labelled_in_part():
     logs = model.evaluate(x, {"a": holes}, verbose=0, return_dict=True)
     error = np.abs(model.predict(x, verbose=0)["a"] - holes)
     np.testing.assert_allclose(logs["a_mae"], np.nanmean(error), rtol=1e-6)
+    batches = model.evaluate(x, {"a": holes}, batch_size=2, verbose=0, return_dict=True)
+    np.testing.assert_allclose(batches["a_mae"], logs["a_mae"], rtol=1e-6)  # two have no gaps
 
 
 @pytest.mark.parametrize("loss", [cubic_mean, keras.losses.Tversky(), keras.losses.Dice()])

@@ -9,6 +9,7 @@ from .column_error import ColumnMeanAbsoluteError as ColumnMeanAbsoluteError
 from .concordance import ConcordanceIndex as ConcordanceIndex
 from .coverage import Coverage as Coverage
 from .key_point_distance import KeyPointDistance as KeyPointDistance
+from .kinds import averages_elements as averages_elements
 from .kinds import counts_elements as counts_elements
 from .perplexity import Perplexity as Perplexity
 from .poisson_deviance import MeanPoissonDeviance as MeanPoissonDeviance
