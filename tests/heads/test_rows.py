@@ -260,6 +260,20 @@ class TestEmbedding:
         for name, value in expected.items():
             assert found[name] == pytest.approx(value, rel=1e-5), name
 
+    @pytest.mark.parametrize("loss", [None, losses.BatchHardTriplet()], ids=["pairs", "triplets"])
+    def test_large_numbers_of_groups_are_told_apart(self, loss):
+        x = RANDOM.normal(size=(32, 6)).astype("float32")
+        groups = RANDOM.integers(0, 5, 32)
+        model = only(heads.Embedding(4, loss=loss), 6)
+        for start in (2**24, 2**40):  # float32 rounds both
+            small, large = (
+                model.evaluate(x, {"task": labels}, verbose=0, return_dict=True)
+                for labels in (groups, groups + start)
+            )
+            assert large == small
+        with pytest.raises(ValueError, match="array of integers"):
+            model.fit(x, {"task": np.where(groups == 1, np.nan, groups + 2.0**24)}, verbose=0)
+
     def test_another_loss_is_saved_with_the_model(self, tmp_path):
         model = only(heads.Embedding(4, loss=losses.BatchHardTriplet(margin=0.4)), 6)
         model.save(tmp_path / "model.keras")
