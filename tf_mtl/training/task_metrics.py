@@ -168,7 +168,7 @@ def _update_partial(
         return
     share = tf.cast(labelled, metric.dtype)
     if averages_elements(metric):  # in a batch without gaps a row counts once, not each element
-        share = share / tf.cast(tf.shape(labels)[-1], metric.dtype)
+        share = share / tf.cast(tf.reduce_prod(tf.shape(labels)[1:]), metric.dtype)
     if weight is not None:
         share = share * (weight if by_element else weight[..., None])
     single_labels, single_output = tf.reshape(labels, [-1, 1]), tf.reshape(output, [-1, 1])
