@@ -436,6 +436,7 @@ BAD = [
     (lambda: heads.Quantile([0.9, 0.1]), "must increase"),
     (lambda: heads.Quantile([0.5, 1.5]), "less than 1"),
     (lambda: heads.Quantile(std=0.0), "greater than 0"),
+    (lambda: heads.Quantile(mean=np.nan), "must be finite"),
     (lambda: heads.Quantile(mean=[1.0, 2.0]), "one number"),
     (heads.Survival, "`num_bins`.*`edges`"),
     (lambda: heads.Survival(2, [1.0, 2.0]), "`num_bins`.*`edges`"),
