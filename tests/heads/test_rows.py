@@ -442,6 +442,7 @@ BAD = [
     (lambda: heads.Survival(2, [1.0, 2.0]), "`num_bins`.*`edges`"),
     (lambda: heads.Survival(0), "at least 1"),
     (lambda: heads.Survival(edges=[2.0, 1.0]), "increasing from above 0"),
+    (lambda: heads.Survival(edges=[1.0, np.nan, 2.0]), "increasing from above 0"),
     (lambda: heads.Embedding(0), "at least 1"),
     (lambda: heads.Reconstruction((3, 3)), "vectors"),
     (lambda: heads.Reconstruction((3, 0, 1)), "vectors"),
