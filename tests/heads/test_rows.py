@@ -427,17 +427,24 @@ class TestFunnel:
             build({"kind": heads.Classification(3), "buy": heads.Funnel("kind")})
 
 
+@pytest.mark.parametrize("head", [heads.Count, heads.Quantile])
+def test_the_mean_of_an_array_with_one_column_is_taken(head):
+    assert head(mean=np.array([[1.0], [3.0]]).mean(axis=0)).mean == 2.0
+
+
 BAD = [
     (heads.Ordinal, "num_classes"),
     (lambda: heads.Ordinal(1), "at least 2"),
     (lambda: heads.Ordinal(3, ["a", "b"]), "3 different names"),
     (lambda: heads.Count("gauss"), "'poisson', 'negative_binomial'"),
     (lambda: heads.Count(mean=0.0), "greater than 0"),
+    (lambda: heads.Count(mean=[1.0, 2.0]), "one number"),
     (lambda: heads.Quantile([0.9, 0.1]), "must increase"),
     (lambda: heads.Quantile([0.5, 1.5]), "less than 1"),
     (lambda: heads.Quantile(std=0.0), "greater than 0"),
     (lambda: heads.Quantile(mean=np.nan), "must be finite"),
     (lambda: heads.Quantile(mean=[1.0, 2.0]), "one number"),
+    (lambda: heads.Quantile(mean=np.array([1.0, 2.0])), "one number"),
     (heads.Survival, "`num_bins`.*`edges`"),
     (lambda: heads.Survival(2, [1.0, 2.0]), "`num_bins`.*`edges`"),
     (lambda: heads.Survival(0), "at least 1"),
