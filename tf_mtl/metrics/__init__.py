@@ -19,4 +19,5 @@ from .sequence_accuracy import SequenceAccuracy as SequenceAccuracy
 from .span_f1 import SpanF1 as SpanF1
 from .span_f1 import has_spans as has_spans
 from .standardized_r2 import StandardizedR2 as StandardizedR2
+from .token_accuracy import TokenAccuracy as TokenAccuracy
 from .weighted_kappa import QuadraticWeightedKappa as QuadraticWeightedKappa
