@@ -51,6 +51,8 @@ ONE = {"a": {"miou": 1.0}}
         ({}, {}, BETTER, "no task to compare"),
         ({"depht": {"rmse": 1.0}}, {"depth": {"rmse": 1.0}}, BETTER, "Did you mean 'depth'"),
         (ONE, {**ONE, "b": {"rmse": 1.0}}, BETTER, "without multi-task results: 'b'"),
+        ({"a_miou": 1.0}, {"a_miou": 1.0}, BETTER, "`multi_task` must be .* `per_task` sorts"),
+        (ONE, {"a": 1.0}, BETTER, "`single_task` must be .* for 'a': 1.0"),
         (ONE, ONE, {"accuracy": True}, "none of the metrics"),
         (ONE, ONE, {}, "none of the metrics"),
         (ONE, ONE, {"miou": "max"}, "True or False"),

@@ -170,6 +170,8 @@ BAD = [
     (lambda: heads.Regression(0), "at least 1"),
     (lambda: heads.Regression(2, mean=[1, 2, 3]), "2 numbers"),
     (lambda: heads.Regression(std=0.0), "greater than 0"),
+    (lambda: heads.Regression(mean=[np.nan]), "must be finite.*np.nanmean"),
+    (lambda: heads.Regression(std=np.inf), "must be finite"),
     (lambda: heads.Head("dense", "mse"), "Keras layer"),
 ]
 

@@ -201,6 +201,7 @@ BAD = [
     (lambda: heads.DenseRegression(1, unit_vectors=True), "at least 2"),
     (lambda: heads.DenseRegression(3, unit_vectors=True, std=2.0), "no units to standardise"),
     (lambda: heads.DenseRegression(std=0.0), "greater than 0"),
+    (lambda: heads.DenseRegression(std=np.nan), "must be finite"),
     (lambda: heads.KeyPoints(0), "at least 1"),
 ]
 

@@ -260,6 +260,20 @@ class TestEmbedding:
         for name, value in expected.items():
             assert found[name] == pytest.approx(value, rel=1e-5), name
 
+    @pytest.mark.parametrize("loss", [None, losses.BatchHardTriplet()], ids=["pairs", "triplets"])
+    def test_large_numbers_of_groups_are_told_apart(self, loss):
+        x = RANDOM.normal(size=(32, 6)).astype("float32")
+        groups = RANDOM.integers(0, 5, 32)
+        model = only(heads.Embedding(4, loss=loss), 6)
+        for start in (2**24, 2**40):  # float32 rounds both
+            small, large = (
+                model.evaluate(x, {"task": labels}, verbose=0, return_dict=True)
+                for labels in (groups, groups + start)
+            )
+            assert large == small
+        with pytest.raises(ValueError, match="array of integers"):
+            model.fit(x, {"task": np.where(groups == 1, np.nan, groups + 2.0**24)}, verbose=0)
+
     def test_another_loss_is_saved_with_the_model(self, tmp_path):
         model = only(heads.Embedding(4, loss=losses.BatchHardTriplet(margin=0.4)), 6)
         model.save(tmp_path / "model.keras")
@@ -413,20 +427,29 @@ class TestFunnel:
             build({"kind": heads.Classification(3), "buy": heads.Funnel("kind")})
 
 
+@pytest.mark.parametrize("head", [heads.Count, heads.Quantile])
+def test_the_mean_of_an_array_with_one_column_is_taken(head):
+    assert head(mean=np.array([[1.0], [3.0]]).mean(axis=0)).mean == 2.0
+
+
 BAD = [
     (heads.Ordinal, "num_classes"),
     (lambda: heads.Ordinal(1), "at least 2"),
     (lambda: heads.Ordinal(3, ["a", "b"]), "3 different names"),
     (lambda: heads.Count("gauss"), "'poisson', 'negative_binomial'"),
     (lambda: heads.Count(mean=0.0), "greater than 0"),
+    (lambda: heads.Count(mean=[1.0, 2.0]), "one number"),
     (lambda: heads.Quantile([0.9, 0.1]), "must increase"),
     (lambda: heads.Quantile([0.5, 1.5]), "less than 1"),
     (lambda: heads.Quantile(std=0.0), "greater than 0"),
+    (lambda: heads.Quantile(mean=np.nan), "must be finite"),
     (lambda: heads.Quantile(mean=[1.0, 2.0]), "one number"),
+    (lambda: heads.Quantile(mean=np.array([1.0, 2.0])), "one number"),
     (heads.Survival, "`num_bins`.*`edges`"),
     (lambda: heads.Survival(2, [1.0, 2.0]), "`num_bins`.*`edges`"),
     (lambda: heads.Survival(0), "at least 1"),
     (lambda: heads.Survival(edges=[2.0, 1.0]), "increasing from above 0"),
+    (lambda: heads.Survival(edges=[1.0, np.nan, 2.0]), "increasing from above 0"),
     (lambda: heads.Embedding(0), "at least 1"),
     (lambda: heads.Reconstruction((3, 3)), "vectors"),
     (lambda: heads.Reconstruction((3, 0, 1)), "vectors"),

@@ -135,6 +135,28 @@ def test_a_span_is_found_in_a_text():
     assert logs["token_f1"] >= logs["exact_match"]
 
 
+@pytest.mark.parametrize("head", [heads.TokenTagging(3), heads.NextToken(3)], ids=lambda h: h.kind)
+def test_accuracy_counts_every_token_once_in_batches_of_any_length(head):
+    inputs = keras.Input((None, 3))
+    model = MultiTaskModel(inputs, {"task": head(inputs)})
+    model.compile()
+    random = np.random.default_rng(0)
+    rows = []
+    for length in (2, 2, 12, 12):
+        x = random.normal(size=(4, length, 3)).astype("float32")
+        right = model.predict(x, verbose=0)["task"].argmax(-1)
+        rows.append((x, {"task": right if length == 2 else (right + 1) % 3}))
+    data = tf.data.Dataset.from_generator(
+        lambda: rows,
+        output_signature=(
+            tf.TensorSpec((None, None, 3)),
+            {"task": tf.TensorSpec((None, None), "int64")},
+        ),
+    ).apply(tf.data.experimental.assert_cardinality(len(rows)))
+    logs = model.evaluate(data, verbose=0, return_dict=True)
+    assert logs["accuracy"] == pytest.approx(2 / 14)
+
+
 def test_perplexity_is_the_exponential_of_the_mean_loss():
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(5), (6, 4)).astype("float32")

@@ -233,6 +233,20 @@ def test_metrics_of_rows_labelled_in_part():
     np.testing.assert_allclose(logs["a_mae"], np.nanmean(error), rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(3,), (4, 3)], ids=["rows", "maps"])
+def test_means_over_labels_with_gaps_do_not_depend_on_batches(shape):
+    inputs = keras.Input((*shape[:-1], 2))
+    model = MultiTaskModel(inputs, {"a": keras.layers.Dense(3, name="a")(inputs)})
+    model.compile(loss="mse", metrics=["mae"])
+    x = np.random.default_rng(0).normal(size=(8, *shape[:-1], 2)).astype("float32")
+    holes = np.random.default_rng(1).normal(size=(8, *shape)).astype("float32")
+    holes[0, ..., 1] = holes[3, ..., 0] = holes[5] = np.nan
+    error = np.nanmean(np.abs(model.predict(x, verbose=0)["a"] - holes))
+    for size in (8, 2):  # two batches of 2 have no gaps
+        logs = model.evaluate(x, {"a": holes}, batch_size=size, verbose=0, return_dict=True)
+        assert logs["mae"] == pytest.approx(error, rel=1e-6), size
+
+
 @pytest.mark.parametrize("loss", [cubic_mean, keras.losses.Tversky(), keras.losses.Dice()])
 def test_weights_of_missing_rows_do_not_count_where_a_loss_reduces_the_batch(loss):
     random = np.random.default_rng(3)

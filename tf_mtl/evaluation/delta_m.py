@@ -29,9 +29,9 @@ def delta_m(
         higher_is_better: `{metric: True or False}`. Metrics not named here do not count.
 
     Raises:
-        ValueError: If the tasks differ, a task has none of the metrics, a value is missing or not
-            finite, or a baseline is not positive. Take R² out of `higher_is_better`, for instance,
-            and compare the error.
+        ValueError: If results are not sorted by task, the tasks differ, a task has none of the
+            metrics, a value is missing or not finite, or a baseline is not positive. Take R² out
+            of `higher_is_better`, for instance, and compare the error.
 
     Reference: K.-K. Maninis, I. Radosavovic, I. Kokkinos, Attentive Single-Tasking of Multiple
         Tasks, CVPR 2019; S. Vandenhende et al., Multi-Task Learning for Dense Prediction Tasks:
@@ -63,6 +63,13 @@ def task_gains(
     """
     if not multi_task:
         raise ValueError("There is no task to compare: `multi_task` is empty.")
+    for argument, results in (("multi_task", multi_task), ("single_task", single_task)):
+        for name, metrics in results.items():
+            if not isinstance(metrics, Mapping):
+                raise ValueError(
+                    f"`{argument}` must be {{task: {{metric: value}}}}. Received for {name!r}: "
+                    f"{metrics!r}. `per_task` sorts what `model.evaluate` returns."
+                )
     check_known(multi_task, single_task, "task without single-task results:")
     check_known(single_task, multi_task, "task without multi-task results:")
     for metric, value in higher_is_better.items():

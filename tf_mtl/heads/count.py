@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..losses import NegativeBinomial, Poisson
 from ..metrics import ColumnMeanAbsoluteError, MeanPoissonDeviance
@@ -64,12 +65,13 @@ class Count(BaseHead):
     ) -> None:
         super().__init__(name=name, **kwargs)
         check_known([distribution], _DISTRIBUTIONS, "distribution of counts")
-        if isinstance(mean, (list, tuple)) and len(mean) == 1:  # as data sets have it
-            mean = mean[0]
-        if not 0 < mean < math.inf:
-            raise ValueError(f"`mean` of a count must be greater than 0. Received: mean={mean}.")
+        means = np.ravel(mean).tolist()  # data sets have a list of one number
+        if len(means) != 1 or not 0 < means[0] < math.inf:
+            raise ValueError(
+                f"`mean` of a count must be one number greater than 0. Received: mean={mean}."
+            )
         self.distribution = distribution
-        self.mean = float(mean)
+        self.mean = float(means[0])
         self.exposure = exposure
         self.reads = () if exposure is None else (exposure,)
         self.projection = keras.layers.Dense(1, dtype=self.dtype_policy, name="log_mean")

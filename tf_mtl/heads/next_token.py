@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ..metrics import Perplexity
+from ..metrics import Perplexity, TokenAccuracy
 from ..whole_numbers import check_whole
 from .base import BaseHead, steps_shape
 from .labels import ClassLabels, LabelRule
@@ -84,7 +84,7 @@ class NextToken(BaseHead):
     @property
     def default_metrics(self) -> list[Any]:
         """Perplexity, and accuracy."""
-        return [Perplexity(), keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        return [Perplexity(), TokenAccuracy()]
 
     @property
     def label_rule(self) -> LabelRule:

@@ -9,6 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..losses import Pinball, Standardized
 from ..metrics import ColumnMeanAbsoluteError, Coverage
@@ -124,11 +125,10 @@ class Quantile(BaseHead):
 
 
 def _one(argument: str, value: float | Sequence[float]) -> float:
-    if isinstance(value, Sequence):  # data sets have one number for each unit of a regression
-        if len(value) != 1:
-            raise ValueError(
-                f"`{argument}` must be one number, since a Quantile head has a single target. "
-                f"Received: {value}. Give each target a task of its own."
-            )
-        value = value[0]
-    return float(value)
+    values = np.ravel(value).tolist()  # data sets have one number for each unit of a regression
+    if len(values) != 1:
+        raise ValueError(
+            f"`{argument}` must be one number, since a Quantile head has a single target. "
+            f"Received: {value}. Give each target a task of its own."
+        )
+    return float(values[0])

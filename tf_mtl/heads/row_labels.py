@@ -8,6 +8,7 @@ import tensorflow as tf
 from .labels import ClassLabels, FloatLabels, LabelRule
 
 Shape = tuple[int | None, ...]
+_FIRST_ROUNDED = 2**24  # from here up, float32 does not hold every whole number
 
 
 class NumberLabels(LabelRule):
@@ -78,8 +79,16 @@ class GroupLabels(LabelRule):
         return self.classes.encode(labels)
 
     def problem(self, labels: np.ndarray) -> tuple[int, str] | None:
-        """Finds text, fractions and negative numbers other than -1."""
-        return self.classes.problem(labels)
+        """Finds text, fractions, negative numbers but -1, and numbers that float32 rounds."""
+        found = self.classes.problem(labels)
+        if found or labels.dtype.kind != "f":
+            return found
+        return _first(
+            labels,
+            labels >= _FIRST_ROUNDED,
+            f"is the number of a group from {_FIRST_ROUNDED} up, which Keras' float32 rounds to "
+            "that of another: expected an array of integers there, -1 where missing",
+        )
 
     def label_shapes(self, output_shape: Shape) -> list[Shape] | None:
         """One number for each row."""

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..keras_internals import keras_logits, set_keras_logits
-from ..metrics import SpanF1, has_spans
+from ..metrics import SpanF1, TokenAccuracy, has_spans
 from .base import steps_shape
 from .classes import ClassesHead
 from .tag_transitions import TagTransitions
@@ -97,7 +97,7 @@ class TokenTagging(ClassesHead):
     @property
     def default_metrics(self) -> list[Any]:
         """Accuracy of the tags, and F1 of the spans where tags mark them."""
-        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        accuracy = TokenAccuracy()
         if self._class_names is None or not has_spans(self._class_names):
             return [accuracy]
         return [accuracy, SpanF1(self._class_names)]

@@ -11,6 +11,7 @@ from .discrete_hazard import survived_bins as survived_bins
 from .key_point_loss import KeyPointLoss as KeyPointLoss
 from .key_point_loss import points_with_visibility as points_with_visibility
 from .kinds import averages_last_axis as averages_last_axis
+from .kinds import compares_groups as compares_groups
 from .kinds import element_losses as element_losses
 from .kinds import function_name as function_name
 from .kinds import has_class_labels as has_class_labels

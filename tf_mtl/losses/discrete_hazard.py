@@ -129,7 +129,7 @@ def checked_edges(edges: Sequence[float] | None) -> list[float] | None:
     if edges is None:
         return None
     ends = [float(edge) for edge in edges]
-    if not ends or ends[0] <= 0 or any(b <= a for a, b in itertools.pairwise(ends)):
+    if not ends or not all(a < b for a, b in itertools.pairwise([0.0, *ends])):  # NaN neither
         raise ValueError(
             "`edges` are the upper ends of the bins: at least one number, increasing from above 0 "
             f"(time 0 itself is not an edge). Received: {list(edges)}."

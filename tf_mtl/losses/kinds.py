@@ -7,7 +7,9 @@ from typing import Any
 import keras
 
 from ..keras_internals import keras_logits, set_keras_logits
+from .batch_hard_triplet import BatchHardTriplet
 from .standardized import Standardized
+from .supervised_contrastive import SupervisedContrastive
 
 _AVERAGE_LAST_AXIS = frozenset(
     {
@@ -101,3 +103,14 @@ def has_class_numbers(loss: keras.losses.Loss) -> bool:
     False
     """
     return function_name(loss) in _CLASS_NUMBERS
+
+
+def compares_groups(loss: keras.losses.Loss) -> bool:
+    """Tells whether `loss` only asks which labels are equal.
+
+    Numbers of groups stay whole then: as float32, those from 2²⁴ up equal their neighbours.
+
+    >>> compares_groups(SupervisedContrastive()), compares_groups(keras.losses.MeanSquaredError())
+    (True, False)
+    """
+    return isinstance(loss, BatchHardTriplet | SupervisedContrastive)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..keras_internals import resolve_loss
 
@@ -23,7 +25,7 @@ class Standardized(keras.losses.Loss):
         name: Name of the loss.
 
     Raises:
-        ValueError: If `std` is not positive.
+        ValueError: If `mean` or `std` is not finite, or `std` is not positive.
 
     >>> loss = Standardized("mean_squared_error", mean=20.0, std=10.0)
     >>> float(loss(keras.ops.array([[30.0]]), keras.ops.array([[50.0]])))  # ((30 - 50) / 10) ** 2
@@ -39,6 +41,11 @@ class Standardized(keras.losses.Loss):
     ) -> None:
         self.inner = resolve_loss(loss)
         super().__init__(name=name, reduction=self.inner.reduction)
+        if not all(math.isfinite(value) for value in [*_as_list(mean), *_as_list(std)]):
+            raise ValueError(
+                f"`mean` and `std` must be finite. Received: mean={mean}, std={std}. Where labels "
+                "are missing, take np.nanmean and np.nanstd, or Regression.for_labels."
+            )
         if any(value <= 0 for value in _as_list(std)):
             raise ValueError(
                 f"`std` must be greater than 0 in every dimension. Received: std={std}. "
@@ -73,4 +80,4 @@ class Standardized(keras.losses.Loss):
 
 
 def _as_list(value: float | list[float]) -> list[float]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    return np.ravel(value).tolist()

@@ -9,6 +9,7 @@ from .column_error import ColumnMeanAbsoluteError as ColumnMeanAbsoluteError
 from .concordance import ConcordanceIndex as ConcordanceIndex
 from .coverage import Coverage as Coverage
 from .key_point_distance import KeyPointDistance as KeyPointDistance
+from .kinds import averages_elements as averages_elements
 from .kinds import counts_elements as counts_elements
 from .perplexity import Perplexity as Perplexity
 from .poisson_deviance import MeanPoissonDeviance as MeanPoissonDeviance
@@ -18,4 +19,5 @@ from .sequence_accuracy import SequenceAccuracy as SequenceAccuracy
 from .span_f1 import SpanF1 as SpanF1
 from .span_f1 import has_spans as has_spans
 from .standardized_r2 import StandardizedR2 as StandardizedR2
+from .token_accuracy import TokenAccuracy as TokenAccuracy
 from .weighted_kappa import QuadraticWeightedKappa as QuadraticWeightedKappa

@@ -39,10 +39,21 @@ def counts_elements(metric: keras.Metric) -> bool:
     >>> counts_elements(keras.metrics.R2Score())
     False
     """
-    if isinstance(metric, _MEANS_OVER_ELEMENTS):
+    if averages_elements(metric):
         return True
     structured = any(
         getattr(metric, attribute, None) not in (None, False)
         for attribute in ("multi_label", "top_k", "class_id")
     )
     return isinstance(metric, _COUNTS_OF_ELEMENTS) and not structured
+
+
+def averages_elements(metric: keras.Metric) -> bool:
+    """Tells whether `metric` is a mean over rows of their mean over the last axis.
+
+    >>> averages_elements(keras.metrics.MeanSquaredError())
+    True
+    >>> averages_elements(keras.metrics.AUC())
+    False
+    """
+    return isinstance(metric, _MEANS_OVER_ELEMENTS)

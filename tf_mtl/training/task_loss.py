@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ..heads import LabelRule
 from ..keras_internals import keras_mask, resolve_loss
-from ..losses import averages_last_axis, element_losses, unreduced
+from ..losses import averages_last_axis, compares_groups, element_losses, unreduced
 from .labelled import both, count, fit_rank, fit_weight_rank, has_elements
 from .replicas import num_replicas
 
@@ -85,7 +85,8 @@ class TaskLoss:
         self, labels: tf.Tensor, y_pred: tf.Tensor, labelled: tf.Tensor | None, sample_weight: Any
     ) -> LossTerms:
         of_output = keras_mask(y_pred)
-        labels = tf.cast(labels, self.loss.dtype)
+        if not compares_groups(self.loss):
+            labels = tf.cast(labels, self.loss.dtype)
         y_pred = tf.cast(y_pred, self.loss.dtype)
         values = tf.convert_to_tensor(self.unreduced(labels, y_pred))
         if values.shape.rank == 0:
@@ -177,7 +178,7 @@ class TaskLoss:
         by their labelled rows.
         """
         rows = tf.cast(tf.shape(labels)[0], value.dtype)
-        row = tf.reshape(labels, [tf.shape(labels)[0], -1])[:, 0]
+        row = tf.cast(tf.reshape(labels, [tf.shape(labels)[0], -1])[:, 0], value.dtype)
         labelled = None if labelled is None else fit_rank(labelled, row)
         weight = None
         if sample_weight is not None:

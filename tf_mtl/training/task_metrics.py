@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ..heads import LabelRule
 from ..keras_internals import CompileMetrics, infers_shapes, resolve_metric
-from ..metrics import counts_elements
+from ..metrics import averages_elements, counts_elements
 from .by_task import as_task_dictionary, weights_by_task
 from .labelled import both, fit_rank, fit_weight_rank, has_elements
 
@@ -167,6 +167,8 @@ def _update_partial(
         _call_masked(metric, labels, output, complete, of_row)
         return
     share = tf.cast(labelled, metric.dtype)
+    if averages_elements(metric):  # in a batch without gaps a row counts once, not each element
+        share = share / tf.cast(tf.reduce_prod(tf.shape(labels)[1:]), metric.dtype)
     if weight is not None:
         share = share * (weight if by_element else weight[..., None])
     single_labels, single_output = tf.reshape(labels, [-1, 1]), tf.reshape(output, [-1, 1])
