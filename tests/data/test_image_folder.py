@@ -163,6 +163,21 @@ def test_every_format_has_every_number_of_channels(folder, kind, channels):
     assert rows(splits.test)[0].shape[1:] == (*SIZE, channels)
 
 
+@pytest.mark.parametrize("channels", [0, 1, 3, 4])
+def test_webp_files_may_have_transparency_but_not_move(folder, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (18, 20, 4)).astype("uint8")
+    image, content = Image.fromarray(pixels), io.BytesIO()
+    image.save(content, "webp", lossless=True, exact=True)
+    found = decoded(tf.constant(content.getvalue()), channels).numpy()
+    expected = np.asarray(image.convert("L"))[..., None] if channels == 1 else pixels
+    assert np.abs(found - expected[..., : channels or 4].astype(int)).max() <= (channels == 1)
+
+    frames = [image.convert("RGB"), image.convert("RGB").rotate(180)]
+    frames[0].save(folder / "cat" / "moving.webp", save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match=r"moving\.webp cannot be decoded.*WebP Animation"):
+        data.from_image_folder(folder, size=SIZE, channels=channels or 3)
+
+
 @pytest.mark.parametrize("held", range(1, 9))
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_photographs_are_turned_upright(tmp_path, held, channels):

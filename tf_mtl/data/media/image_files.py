@@ -16,6 +16,7 @@ _VOID = 255  # what masks of pixels have by custom where there is no class
 _PNG, _BMP = b"\x89P", b"BM"
 # TensorFlow brings every format to three channels; to one or four only some.
 _DIRECT = {1: [_PNG], 4: [_PNG, _BMP]}
+_HEAD = 30  # bytes that tell what TensorFlow would misread
 
 
 def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
@@ -27,20 +28,39 @@ def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
         content: The bytes of a file.
         channels: 1, 3 or 4; 0 for those of the file.
     """
+    # Zeros stand where a file is shorter.
+    head = tf.io.decode_raw(tf.strings.substr(content, 0, _HEAD) + b"\0" * _HEAD, tf.uint8)
+    is_webp = _has(head, 0, b"RIFF") & _has(head, 8, b"WEBP")
 
     def direct(count: int) -> tf.Tensor:
         return tf.io.decode_image(content, count, expand_animations=False)
 
-    def from_colours() -> tf.Tensor:
-        image = direct(3)
-        if channels == 1:
-            return tf.image.rgb_to_grayscale(image)
-        return tf.concat([image, tf.fill(tf.shape(image[..., :1]), np.uint8(255))], axis=-1)
+    def of_webp() -> tf.Tensor:
+        """Returns three channels or four, those of the file: TensorFlow gives no others."""
+        # Of an animation, TensorFlow says so if it is asked for three; else it misuses its memory.
+        moves = _has(head, 12, b"VP8X") & (head[20] & 2 > 0)
+        return tf.cond(moves, lambda: direct(3), lambda: direct(0))
 
-    if channels in (0, 3):
-        return upright(direct(channels), content)
+    def colours() -> tf.Tensor:
+        return tf.cond(is_webp, lambda: of_webp()[..., :3], lambda: direct(3))
+
+    def others() -> tf.Tensor:
+        if channels == 1:
+            return tf.image.rgb_to_grayscale(colours())
+        image = tf.cond(is_webp, of_webp, lambda: direct(3))
+        opaque = tf.fill(tf.shape(image[..., :1]), np.uint8(255))
+        return tf.concat([image, opaque], axis=-1)[..., :4]
+
+    if channels == 0:
+        return upright(tf.cond(is_webp, of_webp, lambda: direct(0)), content)
+    if channels == 3:
+        return upright(colours(), content)
     known = tf.reduce_any(tf.strings.substr(content, 0, 2) == _DIRECT[channels])
-    return upright(tf.cond(known, lambda: direct(channels), from_colours), content)
+    return upright(tf.cond(known, lambda: direct(channels), others), content)
+
+
+def _has(head: tf.Tensor, place: int, text: bytes) -> tf.Tensor:
+    return tf.reduce_all(head[place : place + len(text)] == tf.constant(list(text), tf.uint8))
 
 
 def resized(image: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
