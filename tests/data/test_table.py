@@ -269,6 +269,17 @@ def test_objects_of_python_are_numbers_and_dates():
     pd.testing.assert_frame_equal(frame, given)  # that of the user stays as it was
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int64, np.float16, np.float32])
+def test_objects_of_numpy_are_the_numbers_that_python_has(kind):
+    cells = [kind(row % 2) if row % 5 else None for row in range(ROWS)]
+    tables = [
+        pd.DataFrame({"fed": pd.Series(column, dtype=object), "to": np.arange(ROWS) % 3})
+        for column in (cells, [cell if cell is None else cell.item() for cell in cells])
+    ]
+    numpy, python = (first_x(data.from_dataframe(table, {"to": "auto"}).test) for table in tables)
+    np.testing.assert_array_equal(numpy["fed"], python["fed"])
+
+
 def test_columns_that_no_signature_can_be_called_after(tmp_path):
     frame = pd.DataFrame({"self": np.arange(60.0), "class": np.arange(60.0), "y": [0, 1, 1] * 20})
     splits = data.from_dataframe(frame, {"y": "binary"})

@@ -170,7 +170,7 @@ class Cells:
 
         values = series.dropna()
         if not isinstance(series.dtype, pd.StringDtype):
-            known = (str, bool, int, float)
+            known = (str, bool, int, float, np.bool_, np.integer, np.floating)
             odd = next((value for value in values if not isinstance(value, known)), None)
             if odd is not None or series.dtype.kind not in "OUT":
                 shown = (
