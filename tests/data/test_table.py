@@ -235,6 +235,10 @@ def test_numbers_that_become_equal_are_reported():
     with pytest.warns(UserWarning, match="'id' of the table holds numbers from 1099511627776 to"):
         data.from_dataframe(large, {"y": "binary"})
     data.from_dataframe(large, {"y": "binary"}, encoding={"categorical": ["id"]})
+    for number in (2**60, -(2**60)):  # equal as float64 already
+        with pytest.warns(UserWarning, match="'id' of the table .* become equal"):
+            data.from_dataframe(frame.assign(id=frame["x"] + number), {"y": "binary"})
+        data.from_dataframe(frame.assign(id=number + 1), {"y": "binary"})
     seconds = frame.assign(time=1_700_000_000 + 3600 * frame["x"])
     data.from_dataframe(seconds, {"y": "binary"})
     data.from_dataframe(frame.assign(same=0.1), {"y": "binary"})

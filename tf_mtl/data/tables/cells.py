@@ -148,11 +148,15 @@ class Cells:
         """Takes note of the range, and whether float32 holds the numbers as they are."""
         numbers = series.to_numpy("float64", na_value=np.nan)
         numbers = numbers[np.isfinite(numbers)]
-        if len(numbers):
-            self._least = min(self._least, float(numbers.min()))
-            self._greatest = max(self._greatest, float(numbers.max()))
-            with np.errstate(over="ignore"):
-                self._rounded |= bool((numbers.astype("float32") != numbers).any())
+        if not len(numbers):
+            return
+        least, greatest = float(numbers.min()), float(numbers.max())
+        if series.dtype.kind in "iu" and max(-least, greatest) >= 2**53:
+            # float64 has rounded them already, and they may be equal there.
+            least, greatest, self._rounded = int(series.min()), int(series.max()), True
+        self._least, self._greatest = min(self._least, least), max(self._greatest, greatest)
+        with np.errstate(over="ignore"):
+            self._rounded |= bool((numbers.astype("float32") != numbers).any())
 
     def _check_steps(self, what: str) -> None:
         """Warns of numbers that lie too close to each other for float32, such as large ones."""
