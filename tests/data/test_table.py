@@ -223,6 +223,20 @@ def test_text_that_looks_like_numbers_or_dates_is_reported(text):
     data.from_dataframe(frame, {"y": "binary"}, encoding={"categorical": ["x"]})
 
 
+@pytest.mark.parametrize("odd", ["unknown", "31.12.2024 "])
+def test_dates_with_a_cell_that_is_none_are_reported(odd):
+    days = [str(day.date()) for day in pd.date_range("2024-01-01", periods=59)]
+    frame = pd.DataFrame({"x": [*days, odd], "y": [0, 1] * 30})
+    with pytest.warns(UserWarning, match=r"dates, such as '2024-01-01' in row 1, and becomes"):
+        data.from_dataframe(frame, {"y": "binary"})
+
+
+def test_the_cell_beside_text_that_looks_like_dates_is_named():
+    frame = pd.DataFrame({"x": ["2024-01-01"] * 59 + ["unknown"], "y": [0, 1] * 30})
+    with pytest.warns(UserWarning, match=r"\('unknown' in row 60 does not\)"):
+        data.from_dataframe(frame, {"y": "binary"})
+
+
 @pytest.mark.parametrize("cells", [["007", "12"], ["10.0.0.1", "10.0.0.2"], ["3.5 m", "4 m"]])
 def test_text_that_looks_like_codes_is_not_reported(cells):
     frame = pd.DataFrame({"x": cells * 30, "y": [0, 1, 1] * 20})

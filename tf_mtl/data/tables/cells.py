@@ -63,6 +63,7 @@ class Cells:
         self._stray = 0
         self._first_stray = ("", "")
         self._odd = 0
+        self._first_odd = ""
         self._written = ("", "")
         self._refused = ""
         self._least, self._greatest = np.inf, -np.inf
@@ -138,8 +139,9 @@ class Cells:
             cell, row = self._written
             warnings.warn(
                 f"{what} holds text that looks like numbers or dates, such as {cell} in {row}, and "
-                "becomes categories. Convert it (pandas.to_numeric, pandas.to_datetime; from_csv: "
-                "decimal=','), or list the column in `categorical` of the encoding if it is right.",
+                f"becomes categories{self._first_odd}. Convert it (pandas.to_numeric, "
+                "pandas.to_datetime; from_csv: decimal=','), or list the column in `categorical` "
+                "of the encoding if it is right.",
                 stacklevel=2,
             )
         return "category"
@@ -195,8 +197,13 @@ class Cells:
 
     def _look_at_text(self, series: Any, different: Any) -> None:
         """Counts cells that do not look like numbers or dates, and finds one that does."""
-        like = [value for value in different if _WRITTEN.fullmatch(str(value).strip())]
-        self._odd += int((series.notna() & ~series.isin(like)).sum())
+        like = [value for value in different if is_written(str(value))]
+        odd = (series.notna() & ~series.isin(like)).to_numpy()
+        self._odd += int(odd.sum())
+        if odd.any() and not self._first_odd:
+            place = int(odd.argmax())
+            where = row_name(series.index, place)
+            self._first_odd = f" ({reprlib.repr(series.iloc[place])} in {where} does not)"
         # Digits alone may be a code: it is text because somebody wanted it to be.
         sure = [value for value in like if not str(value).strip().isdigit()]
         if sure and not any(self._written):
