@@ -223,6 +223,14 @@ def test_text_that_looks_like_numbers_or_dates_is_reported(text):
     data.from_dataframe(frame, {"y": "binary"}, encoding={"categorical": ["x"]})
 
 
+def test_zero_bytes_behind_text_do_not_count():
+    frame = pd.DataFrame({"x": ["a", "a\0", "b\0\0"] * 30, "y": ["u", "v", "v\0"] * 30})
+    splits = data.from_dataframe(frame, {"y": "auto"})
+    assert splits.targets["y"].class_names == ("u", "v")
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    assert x["x"][:3, 0].numpy().tolist() == [b"a", b"a", b"b"]
+
+
 @pytest.mark.parametrize("odd", ["unknown", "31.12.2024 "])
 def test_dates_with_a_cell_that_is_none_are_reported(odd):
     days = [str(day.date()) for day in pd.date_range("2024-01-01", periods=59)]
