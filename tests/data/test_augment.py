@@ -293,6 +293,8 @@ CLASSES = {"digit": data.Target("classification", num_classes=4)}
         (lambda: LAYERS.RandomRotation(0.1), {"where": "box"}, r"'where'.*box.*RandomRotation"),
         (LAYERS.MixUp, {"where": "box"}, "objects of both"),
         (LAYERS.RandAugment, {"where": "segmentation"}, "one by one"),
+        (LAYERS.RandomElasticTransform, {"where": "segmentation"}, "otherwise than images"),
+        (LAYERS.RandomElasticTransform, {"depth": "dense_regression"}, "otherwise than images"),
         (LAYERS.RandomFlip, {"joints": "key_points"}, "no points"),
         (lambda: LAYERS.Dense(2), CLASSES, "no augmentation"),
         (lambda: "flip", CLASSES, r"layers of keras\.layers"),

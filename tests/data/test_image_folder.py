@@ -163,6 +163,33 @@ def test_every_format_has_every_number_of_channels(folder, kind, channels):
     assert rows(splits.test)[0].shape[1:] == (*SIZE, channels)
 
 
+@pytest.mark.parametrize("channels", [0, 1, 3, 4])
+@pytest.mark.parametrize("colours", [7, 200])
+def test_bmp_files_with_a_palette_have_their_colours(channels, colours):
+    pixels = np.random.default_rng(0).integers(0, 256, (18, 20, 3)).astype("uint8")
+    image, content = Image.fromarray(pixels).quantize(colours), io.BytesIO()
+    image.save(content, "bmp")
+    found = decoded(tf.constant(content.getvalue()), channels).numpy()
+    mode = {1: "L", 4: "RGBA"}.get(channels, "RGB")
+    expected = np.asarray(image.convert(mode)).reshape(found.shape)
+    assert np.abs(found - expected.astype(int)).max() <= (channels == 1)
+
+
+@pytest.mark.parametrize("channels", [0, 1, 3, 4])
+def test_webp_files_may_have_transparency_but_not_move(folder, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (18, 20, 4)).astype("uint8")
+    image, content = Image.fromarray(pixels), io.BytesIO()
+    image.save(content, "webp", lossless=True, exact=True)
+    found = decoded(tf.constant(content.getvalue()), channels).numpy()
+    expected = np.asarray(image.convert("L"))[..., None] if channels == 1 else pixels
+    assert np.abs(found - expected[..., : channels or 4].astype(int)).max() <= (channels == 1)
+
+    frames = [image.convert("RGB"), image.convert("RGB").rotate(180)]
+    frames[0].save(folder / "cat" / "moving.webp", save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match=r"moving\.webp cannot be decoded.*WebP Animation"):
+        data.from_image_folder(folder, size=SIZE, channels=channels or 3)
+
+
 @pytest.mark.parametrize("held", range(1, 9))
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_photographs_are_turned_upright(tmp_path, held, channels):
@@ -220,10 +247,16 @@ def test_hidden_files_and_folders_are_no_data(folder):
     assert sum(splits.sizes.values()) == 30
 
 
-def palette():
+def palette(*colours):
     image = Image.new("P", (20, 10), 1)
-    image.putpalette([0, 0, 0, 128, 0, 0])
+    image.putpalette(colours)
     return image
+
+
+def bmp(image):
+    file = io.BytesIO()
+    image.save(file, "bmp")
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -233,7 +266,8 @@ def palette():
         (np.full((10, 20), 38, "uint8"),
          r"masks/4.png of task 'mask' has a pixel of class 38. Expected 0 to 2, or 255"),
         (np.full((10, 20, 3), [0, 1, 2], "uint8"), r"masks/4.png .*has colours"),
-        (palette(), r"masks/4.png .*has a palette.*PIL"),
+        (palette(0, 0, 0, 128, 0, 0), r"masks/4.png .*has a palette.*PIL"),
+        (bmp(palette(0, 0, 0, 1, 1, 1, 255, 255, 255)), r"masks/4.png .*has a palette.*PIL"),
         (np.eye(10) > 0, r"masks/4.png .*has pixels of 1 bit"),
         (np.ones((10, 20), "uint16"), r"masks/4.png .*has pixels of 16 bit"),
     ],

@@ -223,6 +223,28 @@ def test_text_that_looks_like_numbers_or_dates_is_reported(text):
     data.from_dataframe(frame, {"y": "binary"}, encoding={"categorical": ["x"]})
 
 
+def test_zero_bytes_behind_text_do_not_count():
+    frame = pd.DataFrame({"x": ["a", "a\0", "b\0\0"] * 30, "y": ["u", "v", "v\0"] * 30})
+    splits = data.from_dataframe(frame, {"y": "auto"})
+    assert splits.targets["y"].class_names == ("u", "v")
+    x = data.inputs_from_dataframe(frame, splits.inputs, splits.columns)
+    assert x["x"][:3, 0].numpy().tolist() == [b"a", b"a", b"b"]
+
+
+@pytest.mark.parametrize("odd", ["unknown", "31.12.2024 "])
+def test_dates_with_a_cell_that_is_none_are_reported(odd):
+    days = [str(day.date()) for day in pd.date_range("2024-01-01", periods=59)]
+    frame = pd.DataFrame({"x": [*days, odd], "y": [0, 1] * 30})
+    with pytest.warns(UserWarning, match=r"dates, such as '2024-01-01' in row 1, and becomes"):
+        data.from_dataframe(frame, {"y": "binary"})
+
+
+def test_the_cell_beside_text_that_looks_like_dates_is_named():
+    frame = pd.DataFrame({"x": ["2024-01-01"] * 59 + ["unknown"], "y": [0, 1] * 30})
+    with pytest.warns(UserWarning, match=r"\('unknown' in row 60 does not\)"):
+        data.from_dataframe(frame, {"y": "binary"})
+
+
 @pytest.mark.parametrize("cells", [["007", "12"], ["10.0.0.1", "10.0.0.2"], ["3.5 m", "4 m"]])
 def test_text_that_looks_like_codes_is_not_reported(cells):
     frame = pd.DataFrame({"x": cells * 30, "y": [0, 1, 1] * 20})
@@ -235,6 +257,10 @@ def test_numbers_that_become_equal_are_reported():
     with pytest.warns(UserWarning, match="'id' of the table holds numbers from 1099511627776 to"):
         data.from_dataframe(large, {"y": "binary"})
     data.from_dataframe(large, {"y": "binary"}, encoding={"categorical": ["id"]})
+    for number in (2**60, -(2**60)):  # equal as float64 already
+        with pytest.warns(UserWarning, match="'id' of the table .* become equal"):
+            data.from_dataframe(frame.assign(id=frame["x"] + number), {"y": "binary"})
+        data.from_dataframe(frame.assign(id=number + 1), {"y": "binary"})
     seconds = frame.assign(time=1_700_000_000 + 3600 * frame["x"])
     data.from_dataframe(seconds, {"y": "binary"})
     data.from_dataframe(frame.assign(same=0.1), {"y": "binary"})
@@ -267,6 +293,17 @@ def test_objects_of_python_are_numbers_and_dates():
     np.testing.assert_array_equal(x["arrow"][:, 0], number / 4)
     np.testing.assert_array_equal(x["price"][:, 0], gap / 4)
     pd.testing.assert_frame_equal(frame, given)  # that of the user stays as it was
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int64, np.float16, np.float32])
+def test_objects_of_numpy_are_the_numbers_that_python_has(kind):
+    cells = [kind(row % 2) if row % 5 else None for row in range(ROWS)]
+    tables = [
+        pd.DataFrame({"fed": pd.Series(column, dtype=object), "to": np.arange(ROWS) % 3})
+        for column in (cells, [cell if cell is None else cell.item() for cell in cells])
+    ]
+    numpy, python = (first_x(data.from_dataframe(table, {"to": "auto"}).test) for table in tables)
+    np.testing.assert_array_equal(numpy["fed"], python["fed"])
 
 
 def test_columns_that_no_signature_can_be_called_after(tmp_path):

@@ -29,7 +29,9 @@ _COLOUR = (
 # Pixels and boxes move exactly.
 _MOVES = ("CenterCrop", "RandomCrop", "RandomFlip", "RandomTranslation", "RandomZoom", "Resizing")
 # Pixels move; what Keras 3.15 makes of boxes is off by many pixels, or no box any more.
-_MOVES_PIXELS = ("RandomElasticTransform", "RandomPerspective", "RandomRotation", "RandomShear")
+_MOVES_PIXELS = ("RandomPerspective", "RandomRotation", "RandomShear")
+# Keras 3.15 draws one distortion for images and another for masks, and clips masks as colours.
+_DISTORTS = ("RandomElasticTransform",)
 _MIXES = ("CutMix", "MixUp")
 _WHOLE_IMAGE_ONLY = ("AugMix", "RandAugment")
 
@@ -61,16 +63,16 @@ def check_layer(layer: Any, kinds: Mapping[str, str]) -> None:
             f"Augment takes layers of keras.layers for images. Received: {layer!r}. Apply a layer "
             "of your own that changes colours only with dataset.map before it."
         )
-    known = _COLOUR + _MOVES + _MOVES_PIXELS + _MIXES + _WHOLE_IMAGE_ONLY
+    known = _COLOUR + _MOVES + _MOVES_PIXELS + _DISTORTS + _MIXES + _WHOLE_IMAGE_ONLY
     if name not in known:
         raise ValueError(
             f"{name} is no augmentation that Augment knows. It knows: {sorted(known)}."
         )
     refused = {
-        "box": _MOVES_PIXELS + _MIXES + _WHOLE_IMAGE_ONLY,
-        "key_points": _MOVES + _MOVES_PIXELS + _MIXES + _WHOLE_IMAGE_ONLY,
-        "segmentation": _WHOLE_IMAGE_ONLY,
-        "dense_regression": _WHOLE_IMAGE_ONLY,
+        "box": _MOVES_PIXELS + _DISTORTS + _MIXES + _WHOLE_IMAGE_ONLY,
+        "key_points": _MOVES + _MOVES_PIXELS + _DISTORTS + _MIXES + _WHOLE_IMAGE_ONLY,
+        "segmentation": _DISTORTS + _WHOLE_IMAGE_ONLY,
+        "dense_regression": _DISTORTS + _WHOLE_IMAGE_ONLY,
     }
     for task, kind in kinds.items():
         if name in refused.get(kind, ()):
@@ -93,6 +95,8 @@ def _why(name: str, kind: str) -> str:
         return "An image made of two has the objects of both."
     if name in _WHOLE_IMAGE_ONLY:
         return "It draws moves and colours; give those wanted one by one, RandomFlip for example."
+    if name in _DISTORTS and kind in PIXELS:
+        return f"Keras distorts labels otherwise than images. Use one of {list(_MOVES_PIXELS)}."
     if kind == "key_points":
         return "Keras moves boxes and masks, but no points."
     return f"Keras does not move boxes rightly here. Those that can be used: {list(_MOVES)}."

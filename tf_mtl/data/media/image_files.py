@@ -16,6 +16,7 @@ _VOID = 255  # what masks of pixels have by custom where there is no class
 _PNG, _BMP = b"\x89P", b"BM"
 # TensorFlow brings every format to three channels; to one or four only some.
 _DIRECT = {1: [_PNG], 4: [_PNG, _BMP]}
+_HEAD = 1200  # bytes that tell what TensorFlow would misread, with the palette of a BMP file
 
 
 def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
@@ -27,20 +28,50 @@ def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
         content: The bytes of a file.
         channels: 1, 3 or 4; 0 for those of the file.
     """
+    # Zeros stand where a file is shorter.
+    head = tf.io.decode_raw(tf.strings.substr(content, 0, _HEAD) + b"\0" * _HEAD, tf.uint8)
+    is_webp = _has(head, 0, b"RIFF") & _has(head, 8, b"WEBP")
+    # TensorFlow takes the numbers of a BMP file's colours for shades of grey, as which they may be.
+    start = 14 + tf.cast(head[14], tf.int32)
+    palette = tf.reshape(head[start : start + 4 * 256], (-1, 4))  # blue, green, red, nothing
+    is_grey = tf.reduce_all(palette[:, :3] == tf.cast(tf.range(256)[:, None], tf.uint8))
+    has_palette = _has(head, 0, _BMP) & (head[28] == 8) & ~is_grey
 
     def direct(count: int) -> tf.Tensor:
         return tf.io.decode_image(content, count, expand_animations=False)
 
-    def from_colours() -> tf.Tensor:
-        image = direct(3)
-        if channels == 1:
-            return tf.image.rgb_to_grayscale(image)
-        return tf.concat([image, tf.fill(tf.shape(image[..., :1]), np.uint8(255))], axis=-1)
+    def of_webp() -> tf.Tensor:
+        """Returns three channels or four, those of the file: TensorFlow gives no others."""
+        # Of an animation, TensorFlow says so if it is asked for three; else it misuses its memory.
+        moves = _has(head, 12, b"VP8X") & (head[20] & 2 > 0)
+        return tf.cond(moves, lambda: direct(3), lambda: direct(0))
 
-    if channels in (0, 3):
-        return upright(direct(channels), content)
+    def plain(count: int) -> tf.Tensor:
+        return tf.cond(has_palette, of_palette, lambda: direct(count))
+
+    def of_palette() -> tf.Tensor:
+        return tf.gather(palette[:, 2::-1], tf.cast(direct(3)[..., 0], tf.int32))
+
+    def colours() -> tf.Tensor:
+        return tf.cond(is_webp, lambda: of_webp()[..., :3], lambda: plain(3))
+
+    def others() -> tf.Tensor:
+        if channels == 1:
+            return tf.image.rgb_to_grayscale(colours())
+        image = tf.cond(is_webp, of_webp, lambda: plain(3))
+        opaque = tf.fill(tf.shape(image[..., :1]), np.uint8(255))
+        return tf.concat([image, opaque], axis=-1)[..., :4]
+
+    if channels == 0:
+        return upright(tf.cond(is_webp, of_webp, lambda: plain(0)), content)
+    if channels == 3:
+        return upright(colours(), content)
     known = tf.reduce_any(tf.strings.substr(content, 0, 2) == _DIRECT[channels])
-    return upright(tf.cond(known, lambda: direct(channels), from_colours), content)
+    return upright(tf.cond(known & ~has_palette, lambda: direct(channels), others), content)
+
+
+def _has(head: tf.Tensor, place: int, text: bytes) -> tf.Tensor:
+    return tf.reduce_all(head[place : place + len(text)] == tf.constant(list(text), tf.uint8))
 
 
 def resized(image: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
@@ -90,7 +121,7 @@ def check_masks(paths: Sequence[Path], task: str, num_classes: int) -> None:
     _check_decoding(paths, found, reason)
     for place, path in enumerate(paths):
         highest, spread = found[place]
-        form = _form_of_png(path) or ("colours" if spread else "")
+        form = _other_form(path) or ("colours" if spread else "")
         if form:
             raise ValueError(
                 f"The mask {path} of task {task!r} has {form}, from which the classes cannot be "
@@ -114,10 +145,13 @@ def _check_decoding(paths: Sequence[Path], found: dict[int, np.ndarray], reason:
         )
 
 
-def _form_of_png(path: Path) -> str:
-    """Returns what TensorFlow would make other numbers of than the classes, of a PNG file."""
+def _other_form(path: Path) -> str:
+    """Returns what other numbers than the classes would be made of, of a PNG or BMP file."""
     with path.open("rb") as file:
-        head = file.read(26)
+        head = file.read(_HEAD).ljust(2 * _HEAD, b"\0")
+    if head.startswith(_BMP) and head[28] == 8:
+        palette = np.frombuffer(head, "uint8", 4 * 256, 14 + head[14]).reshape(-1, 4)[:, :3]
+        return "a palette" if (palette != np.arange(256)[:, None]).any() else ""
     if not head.startswith(_PNG):
         return ""
     depth, kind = head[24], head[25]

@@ -49,8 +49,8 @@ def from_image_folder(
     shares of width and height, so that resizing does not move them.
 
     Args:
-        folder: Folder of JPEG, PNG, BMP, GIF (the first frame) or WebP files. Hidden files and
-            folders in it are left out.
+        folder: Folder of JPEG, PNG, BMP, GIF (the first frame) or still WebP files. Hidden files
+            and folders in it are left out.
         labels: Where the labels are. None for the task `label`, the name of the first folder below
             `folder` ("cat/1.jpg"). A regular expression with a named group for each task, searched
             in the file's path below the folder; a function from that path to `{task: label}`; or
@@ -62,8 +62,8 @@ def from_image_folder(
             pixels are classes, 255 where there is none:
             `{"mask": Target("segmentation", num_classes=3)}`.
         size: Height and width to which the images are resized.
-        channels: 3 for colours, 1 for grey, 4 with transparency (of PNG and BMP files; others have
-            none).
+        channels: 3 for colours, 1 for grey, 4 with transparency (of PNG, BMP and WebP files; others
+            have none).
         test_files: Regular expression of the files kept apart for the test split, searched in
             their paths; None to split them off at random.
         groups: Regular expression; files in which it matches the same text stay in one part, such

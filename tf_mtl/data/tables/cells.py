@@ -63,6 +63,7 @@ class Cells:
         self._stray = 0
         self._first_stray = ("", "")
         self._odd = 0
+        self._first_odd = ""
         self._written = ("", "")
         self._refused = ""
         self._least, self._greatest = np.inf, -np.inf
@@ -138,8 +139,9 @@ class Cells:
             cell, row = self._written
             warnings.warn(
                 f"{what} holds text that looks like numbers or dates, such as {cell} in {row}, and "
-                "becomes categories. Convert it (pandas.to_numeric, pandas.to_datetime; from_csv: "
-                "decimal=','), or list the column in `categorical` of the encoding if it is right.",
+                f"becomes categories{self._first_odd}. Convert it (pandas.to_numeric, "
+                "pandas.to_datetime; from_csv: decimal=','), or list the column in `categorical` "
+                "of the encoding if it is right.",
                 stacklevel=2,
             )
         return "category"
@@ -148,11 +150,15 @@ class Cells:
         """Takes note of the range, and whether float32 holds the numbers as they are."""
         numbers = series.to_numpy("float64", na_value=np.nan)
         numbers = numbers[np.isfinite(numbers)]
-        if len(numbers):
-            self._least = min(self._least, float(numbers.min()))
-            self._greatest = max(self._greatest, float(numbers.max()))
-            with np.errstate(over="ignore"):
-                self._rounded |= bool((numbers.astype("float32") != numbers).any())
+        if not len(numbers):
+            return
+        least, greatest = float(numbers.min()), float(numbers.max())
+        if series.dtype.kind in "iu" and max(-least, greatest) >= 2**53:
+            # float64 has rounded them already, and they may be equal there.
+            least, greatest, self._rounded = int(series.min()), int(series.max()), True
+        self._least, self._greatest = min(self._least, least), max(self._greatest, greatest)
+        with np.errstate(over="ignore"):
+            self._rounded |= bool((numbers.astype("float32") != numbers).any())
 
     def _check_steps(self, what: str) -> None:
         """Warns of numbers that lie too close to each other for float32, such as large ones."""
@@ -170,7 +176,7 @@ class Cells:
 
         values = series.dropna()
         if not isinstance(series.dtype, pd.StringDtype):
-            known = (str, bool, int, float)
+            known = (str, bool, int, float, np.bool_, np.integer, np.floating)
             odd = next((value for value in values if not isinstance(value, known)), None)
             if odd is not None or series.dtype.kind not in "OUT":
                 shown = (
@@ -191,8 +197,13 @@ class Cells:
 
     def _look_at_text(self, series: Any, different: Any) -> None:
         """Counts cells that do not look like numbers or dates, and finds one that does."""
-        like = [value for value in different if _WRITTEN.fullmatch(str(value).strip())]
-        self._odd += int((series.notna() & ~series.isin(like)).sum())
+        like = [value for value in different if is_written(str(value))]
+        odd = (series.notna() & ~series.isin(like)).to_numpy()
+        self._odd += int(odd.sum())
+        if odd.any() and not self._first_odd:
+            place = int(odd.argmax())
+            where = row_name(series.index, place)
+            self._first_odd = f" ({reprlib.repr(series.iloc[place])} in {where} does not)"
         # Digits alone may be a code: it is text because somebody wanted it to be.
         sure = [value for value in like if not str(value).strip().isdigit()]
         if sure and not any(self._written):

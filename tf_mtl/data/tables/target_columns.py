@@ -213,10 +213,11 @@ def as_text(series: Any) -> np.ndarray:
 
 
 def _as_texts(values: Iterable[Any]) -> list[str]:
+    # Zero bytes fill up texts of a fixed width; NumPy and Keras drop them later.
     return [
         str(int(value))
         if isinstance(value, (float, np.floating)) and float(value).is_integer()
-        else (value.decode() if isinstance(value, bytes) else str(value)).strip()
+        else (value.decode() if isinstance(value, bytes) else str(value)).rstrip("\0").strip()
         for value in values
     ]
 
