@@ -49,6 +49,22 @@ def resolve_metric(identifier: Any, y_true: Any = None, y_pred: Any = None) -> k
     return compile_utils.get_metric(identifier, y_true, y_pred)
 
 
+def is_one_number(metric: keras.Metric, y_true: Any, y_pred: Any) -> bool:
+    """Returns whether a metric is the mean of what a function returns for a batch: one number.
+
+    >>> def of_batch(y_true, y_pred):
+    ...     return keras.ops.mean(y_true * y_pred)
+    >>> ones = keras.ops.ones((4, 2))
+    >>> is_one_number(resolve_metric(of_batch), ones, ones)
+    True
+    >>> is_one_number(resolve_metric("mae"), ones, ones)
+    False
+    """
+    if not isinstance(metric, keras.metrics.MeanMetricWrapper):
+        return False
+    return len(keras.ops.shape(metric._fn(y_true, y_pred, **metric._fn_kwargs))) == 0
+
+
 def train_validation_split(arrays: Any, share: float) -> tuple[Any, Any]:
     """Returns arrays for training and the last rows for validation, as `validation_split` does.
 

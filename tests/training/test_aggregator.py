@@ -150,6 +150,9 @@ def test_mistakes_are_named():
     model = MultiTaskModel(inputs, {t: keras.layers.Dense(1)(inputs) for t in ("a", "b")})
     with pytest.raises(ValueError, match="several tasks share"):
         model.compile("sgd", loss="mse", aggregator="sum")
+    for arguments in ({}, {"loss": {"a": None}}):
+        with pytest.raises(ValueError, match="no task has one"):
+            model.compile("sgd", aggregator="sum", **arguments)
     with pytest.raises(ValueError, match="single tensor"):
         MultiTaskModel(inputs, keras.layers.Dense(1)(inputs)).compile(
             "sgd", "mse", aggregator="sum"

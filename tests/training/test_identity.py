@@ -188,6 +188,35 @@ def test_losses_without_a_reduction(loss_weights):
         assert balanced[name] == pytest.approx(values, rel=1e-5)
 
 
+def mean_error(y_true, y_pred):
+    return keras.ops.mean(keras.ops.abs(y_true - y_pred))
+
+
+def test_metrics_that_are_one_number_for_a_batch():
+    """Functions that take the mean of a batch, and Keras' own where outputs are vectors `[B]`."""
+    x, y, weights = arrays(20)
+    y = {"price": y["price"], "total": y["price"].sum(axis=1)}
+    found = []
+    for model_class in (keras.Model, MultiTaskModel):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((8,))
+        price = keras.layers.Dense(2, name="price_output")(inputs)
+        model = model_class(inputs, {"price": price, "total": keras.ops.sum(price, axis=1)})
+        metrics = {"price": [mean_error, "mae"], "total": "mae"}
+        model.compile("sgd", loss="mse", metrics=metrics)
+        found.append(model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True))
+    assert found[1] == found[0]
+    y["price"][::3], y["total"][1:9] = np.nan, np.nan
+    logs = model.evaluate(x, y, batch_size=20, verbose=0, return_dict=True)
+    predicted = model.predict(x, verbose=0)
+    expected = {task: np.nanmean(np.abs(predicted[task] - y[task])) for task in y}
+    assert logs["price_mean_error"] == pytest.approx(expected["price"])
+    assert logs["total_mae"] == pytest.approx(expected["total"])
+    model.compile("sgd", loss="mse", weighted_metrics={"price": mean_error})
+    with pytest.raises(ValueError, match="'mean_error' is one number for a batch"):
+        model.evaluate(x, y, sample_weight={"price": weights["price"]}, verbose=0)
+
+
 def test_a_displayed_loss_without_a_reduction_is_the_mean_of_the_labelled_rows():
     x, y, _ = arrays(50)
     y["price"][::3] = np.nan

@@ -141,8 +141,8 @@ class MultiTaskModel(keras.Model):
 
         Raises:
             ValueError: For a list where names are needed, or a name that is not a task; if a
-                subclass with a `compute_loss` of its own is to be balanced; or under a strategy of
-                several machines.
+                subclass with a `compute_loss` of its own is to be balanced, or a model without a
+                loss; or under a strategy of several machines.
         """
         arguments = {
             "loss": loss,
@@ -175,6 +175,13 @@ class MultiTaskModel(keras.Model):
             arguments["aggregator"] = aggregator = get_aggregator(aggregator)
         if adversary is not None:
             arguments["adversary"] = adversary
+        balances = any(each is not None for each in (weighting, aggregator, adversary))
+        if balances and not losses:
+            raise ValueError(
+                "Weightings, aggregators and adversaries are for the losses of tasks, but no task "
+                f"has one. Pass loss={{task: ...}} with tasks from {self.tasks}. What layers add "
+                "by add_loss is of no task."
+            )
         super().compile(optimizer, loss=losses or None, **kwargs)
         # The optimizer as it is: a reloaded model does not know that its policy was mixed_float16.
         self._compile_config.config.update(arguments, optimizer=self.optimizer)
@@ -186,7 +193,7 @@ class MultiTaskModel(keras.Model):
                     self._loss_tracker = MeanOfShares(name="loss")
             if by_task or weighted:
                 self._compile_metrics = TaskMetrics(by_task, weighted, rules, sorted(self.tasks))
-            if losses and any(each is not None for each in (weighting, aggregator, adversary)):
+            if balances:
                 self._balance(weighting, aggregator, adversary)
 
     def _balance(

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ..heads import LabelRule
-from ..keras_internals import CompileMetrics, infers_shapes, resolve_metric
+from ..keras_internals import CompileMetrics, infers_shapes, is_one_number, resolve_metric
 from ..metrics import averages_elements, counts_elements
 from .by_task import as_task_dictionary, weights_by_task
 from .labelled import both, fit_rank, fit_weight_rank, has_elements
@@ -42,6 +42,7 @@ class TaskMetrics(CompileMetrics):
         self.rules = dict(rules)
         self.tasks = list(tasks)
         self.resolved: dict[str, list[tuple[keras.Metric, bool]]] = {}
+        self.numbers: set[int] = set()  # ids of the metrics that are one number for a batch
 
     @property
     def built(self) -> bool:
@@ -73,6 +74,11 @@ class TaskMetrics(CompileMetrics):
                 )
                 for identifier in identifiers
             ]
+            self.numbers |= {
+                id(metric)
+                for metric, _ in self.resolved[task]
+                if is_one_number(metric, y_true, y_pred)
+            }
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts a batch.
@@ -91,7 +97,8 @@ class TaskMetrics(CompileMetrics):
             encoded, labelled = self.rules[task].encode(tf.convert_to_tensor(labels[task]))
             self.build_task(task, encoded, outputs[task])
             for metric, weighted in self.resolved[task]:
-                _update(metric, encoded, outputs[task], labelled, weights.get(task), weighted)
+                given = weights.get(task), weighted, id(metric) in self.numbers
+                _update(metric, encoded, outputs[task], labelled, *given)
 
     def named(self) -> list[tuple[str, str, keras.Metric]]:
         """Returns `(log name, task, metric)` of every metric, named as Keras does."""
@@ -135,6 +142,7 @@ def _update(
     labelled: tf.Tensor | None,
     sample_weight: Any,
     weighted: bool,
+    is_number: bool,
 ) -> None:
     """Counts one task's labelled entries in one metric."""
     row = output[..., 0] if output.shape.rank > 1 else output  # metrics take weights of this shape
@@ -150,10 +158,32 @@ def _update(
         labelled = both(labelled, known)
     if labelled is None:
         _call(metric, labels, output, weight)
+    elif is_number:
+        _update_number(metric, labels, output, labelled, weight)
     elif has_elements(labelled, row):
         _update_partial(metric, labels, output, labelled, weight)
     else:
         _call_masked(metric, labels, output, fit_rank(labelled, row), weight)
+
+
+def _update_number(
+    metric: keras.Metric, labels: tf.Tensor, output: tf.Tensor, labelled: tf.Tensor, weight: Any
+) -> None:
+    """Counts a batch in the mean of a function that returns one number for it.
+
+    The number cannot be masked afterwards: the function sees the rows that are labelled in full,
+    and the batch counts by their share.
+    """
+    if weight is not None:
+        raise ValueError(
+            f"The metric {metric.name!r} is one number for a batch, which sample weights of rows "
+            "cannot weigh. Return a value for each row, or give it in `metrics`, where the rows of "
+            "a weight other than 0 count."
+        )
+    rows = tf.reduce_all(labelled, axis=list(range(1, labelled.shape.rank)))
+    seen = rows | ~tf.reduce_any(rows)  # the mean of no rows would be NaN
+    share = tf.reduce_mean(tf.cast(rows, metric.dtype))
+    _call(metric, tf.boolean_mask(labels, seen), tf.boolean_mask(output, seen), share)
 
 
 def _update_partial(
