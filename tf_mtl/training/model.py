@@ -401,8 +401,26 @@ class MultiTaskModel(keras.Model):
         """
         if not isinstance(logs, dict):
             return super()._get_metrics_result_or_logs(logs)
-        results = self.get_metrics_result()
+        results = {**self.get_metrics_result(), **self._results_of_nothing()}
         return {name: results.get(name, value) for name, value in logs.items()}
+
+    def _results_of_nothing(self) -> dict[str, float]:
+        """Returns NaN for each log of a task whose labels were all missing: Keras' means are 0."""
+        if not self.label_rules:
+            return {}
+        empty = self._compile_loss.unlabelled()
+        names = {f"{task}_loss" for task in empty}
+        if empty == set(self.label_rules) and not self.losses:
+            names.add("loss")
+        if isinstance(self._compile_metrics, TaskMetrics):
+            names |= {name for name, task, _ in self._compile_metrics.named() if task in empty}
+        return dict.fromkeys(names, float("nan"))
+
+    def reset_metrics(self) -> None:
+        """Starts the displayed losses and metrics anew, as `keras.Model.reset_metrics` does."""
+        super().reset_metrics()
+        if self.label_rules:
+            self._compile_loss.reset_state()
 
     def _absent_tasks(self, y: Any) -> set[str]:
         if not isinstance(y, Mapping):
