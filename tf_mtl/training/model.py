@@ -230,8 +230,6 @@ class MultiTaskModel(keras.Model):
             ValueError: For a wrong label (with task, value and row), an unknown task, inputs
                 with NaN that reach the outputs, or a callback whose monitor does not exist.
         """
-        if isinstance(getattr(self, "train_function", None), HeldBack):
-            self.train_function = None  # of an earlier call that was interrupted
         if not self.tasks or not self.compiled:
             return super().fit(*args, **kwargs)
         try:
@@ -426,6 +424,13 @@ class MultiTaskModel(keras.Model):
         if not isinstance(y, Mapping):
             return set()
         return {task for task in self.label_rules if y.get(task) is None}
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Makes the function that takes training steps, unless there is one, as Keras does.
+
+        One that holds layers back was left by a call of `fit` that was interrupted.
+        """
+        return super().make_train_function(force or isinstance(self.train_function, HeldBack))
 
     def _make_function(self, step_function: Any) -> Any:
         """Returns the function of a step that Keras calls, with many logs packed inside of it."""
