@@ -336,3 +336,21 @@ def test_a_model_of_one_task_has_no_loss_of_0_without_labels():
         "mae",
     }
     assert not nan_logs(model.evaluate(x, ones, verbose=0, return_dict=True))
+
+
+@pytest.mark.parametrize("metrics", ["auto", {"price": ["mae"], "kind": ["accuracy"]}])
+def test_labels_of_a_task_may_come_in_a_later_call(metrics):
+    """Its metrics are made when the step has been traced already."""
+    inputs = keras.Input((3,))
+    tasks = {"price": heads.Regression(), "kind": heads.Classification(3)}
+    outputs = {task: head(inputs) for task, head in tasks.items()}
+    model = MultiTaskModel(inputs, outputs)
+    model.compile("sgd", metrics=metrics)
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    y = {"price": x[:, 0], "kind": np.arange(8) % 3}
+    model.fit(x, {"kind": y["kind"]}, verbose=0)
+    model.fit(x, y, verbose=0)
+    model.evaluate(x, {"price": y["price"]}, verbose=0)
+    results = model.evaluate(x, y, verbose=0, return_dict=True)
+    errors = np.abs(model.predict(x, verbose=0)["price"][:, 0] - x[:, 0])
+    assert results["price_mae"] == pytest.approx(errors.mean(), rel=1e-5)
