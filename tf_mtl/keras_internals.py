@@ -6,15 +6,19 @@ A loss or metric given by name must resolve to the object, with the name in the 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras.src.backend.common.masking import set_keras_mask
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.models import functional
 from keras.src.trainers import compile_utils
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split as _split_arrays
 from keras.src.utils import tracking
+from tensorflow.python.ops.resource_variable_ops import default_variable_creator_v2
 
 CompileMetrics = compile_utils.CompileMetrics
 Functional = functional.Functional
@@ -63,6 +67,41 @@ def is_one_number(metric: keras.Metric, y_true: Any, y_pred: Any) -> bool:
     if not isinstance(metric, keras.metrics.MeanMetricWrapper):
         return False
     return len(keras.ops.shape(metric._fn(y_true, y_pred, **metric._fn_kwargs))) == 0
+
+
+def build_metric(metric: keras.Metric, y_true: Any, y_pred: Any) -> None:
+    """Makes the variables of Keras' metrics that otherwise make them in their first update.
+
+    Args:
+        metric: A metric of any kind.
+        y_true: Labels, for their shape.
+        y_pred: Output, likewise.
+
+    >>> metric = keras.metrics.R2Score()
+    >>> build_metric(metric, keras.ops.ones((2, 3)), keras.ops.ones((2, 3)))
+    >>> len(metric.variables)
+    4
+    """
+    if getattr(metric, "_built", True):
+        return
+    if isinstance(metric, keras.metrics.AUC):
+        metric._build(y_pred.shape)
+    elif isinstance(metric, keras.metrics.R2Score):  # labels [B] are as [B, 1] to it
+        metric._build(y_pred.shape, y_pred.shape)
+    elif isinstance(metric, keras.metrics.FBetaScore):
+        metric._build(y_true.shape, y_pred.shape)
+
+
+@contextlib.contextmanager
+def outside_of_functions() -> Iterator[None]:
+    """Lets variables be made while a step is traced again, which it refuses for its own."""
+    with tf.init_scope(), tf.variable_creator_scope(_plain_variable):
+        yield
+
+
+def _plain_variable(next_creator: Any, **arguments: Any) -> Any:
+    """Makes a variable without the creators of the functions that are traced."""
+    return default_variable_creator_v2(None, **arguments)
 
 
 def train_validation_split(arrays: Any, share: float) -> tuple[Any, Any]:

@@ -86,3 +86,26 @@ def test_misspelt_tasks_arrays_and_wrong_models_are_refused(data):
         single_task_baselines(
             lambda tasks: build(list(HEADS)), data, None, data, tasks=["sign"], epochs=1
         )
+
+
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+@pytest.mark.parametrize("by", ["value", "weight"])
+def test_tasks_without_a_label_that_is_there_are_refused(data, part, by):
+    """They had results of 0, or those of a model that was not trained."""
+
+    def hide(x, y):
+        if by == "weight":
+            return x, y, {"sum": tf.zeros(tf.shape(x)[:1])}
+        return x, {**y, "sum": tf.fill(tf.shape(y["sum"]), np.nan)}
+
+    parts = {"train": data, "valid": data, "test": data, part: data.map(hide)}
+    with pytest.raises(ValueError, match=f"Task 'sum' has only missing labels in `{part}`"):
+        single_task_baselines(build, **parts, tasks=["sum"], epochs=1)
+
+
+def test_one_label_in_the_last_batch_is_enough(data):
+    x, y = next(iter(data.unbatch().batch(32)))
+    last = tf.where(tf.range(32) < 31, np.nan, y["sum"])
+    rare = tf.data.Dataset.from_tensor_slices((x, {"sum": last})).batch(8)
+    found = single_task_baselines(build, rare, None, rare, tasks=["sum"], epochs=1)
+    assert found["sum"]["loss"] > 0

@@ -102,3 +102,10 @@ def test_lists_and_results_of_another_model_are_refused():
         per_task(list(results.values()), model)
     with pytest.raises(ValueError, match="lack 'a_mae'"):
         per_task({"loss": 1.0, "a_loss": 1.0, "b_loss": 0.0}, model)
+
+
+def test_tasks_without_labels_in_the_data_are_left_out():
+    model, results = evaluated({"a": ["mae"], "b": ["mae"]}, labels=["b"])
+    assert per_task(results, model) == {"b": {"mae": results["b_mae"], "loss": results["b_loss"]}}
+    with pytest.raises(ValueError, match="lack 'b_mae'"):
+        per_task({"total": 1.0}, model)

@@ -249,3 +249,18 @@ def test_two_replicas_take_the_step_of_one():
     found = printed_by(REPLICAS)
     assert len(found) == 4
     assert {name: value for name, value in found.items() if not value < 1e-5} == {}
+
+
+def test_choices_behind_the_features_count_a_step_once():
+    """Those of the last level run again on the shifted features."""
+    model = build_model(
+        keras.Input((4,)),
+        trunks.LTB([5, 5, 5], steps=10),
+        {task: heads.Regression() for task in ("a", "b")},
+    )
+    model.compile("sgd", adversary=AdversarialFeatures(0.1))
+    x = np.ones((12, 4), "float32")
+    model.fit(x, {"a": x[:, 0], "b": x[:, 1]}, batch_size=4, verbose=0)
+    choices = [layer for layer in model.layers if "parent" in layer.name]
+    assert {int(layer.step) for layer in choices} == {3}
+    assert len(choices) == 4

@@ -196,7 +196,8 @@ def test_saved_on_the_way_and_resumed(tmp_path):
     assert not changed(state(whole), state(resumed))
 
 
-def test_an_interrupted_call_leaves_nothing_behind():
+@pytest.mark.parametrize("later", ["fit", "train_on_batch"])
+def test_an_interrupted_call_leaves_nothing_behind(later):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             raise KeyboardInterrupt
@@ -206,7 +207,10 @@ def test_an_interrupted_call_leaves_nothing_behind():
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, verbose=0, callbacks=[GradualUnfreezing({0: False}), Stop()])
     before = state(model)
-    model.fit(x, y, verbose=0)
+    if later == "fit":
+        model.fit(x, y, verbose=0)
+    else:
+        model.train_on_batch(x, y)
     assert changed(before, state(model)) == ALL
 
 

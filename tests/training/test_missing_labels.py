@@ -300,3 +300,57 @@ def test_every_crossentropy_of_keras_takes_minus_one_for_missing(loss, one_hot, 
     expected, reference = trained(keras.Model, x[~missing], labels[~missing])
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
     assert difference(model, reference) < 1e-6
+
+
+def nan_logs(results):
+    return {name for name, value in results.items() if np.isnan(value)}
+
+
+def test_a_task_of_which_all_labels_are_missing_has_no_loss_and_metrics_of_0():
+    inputs = keras.Input((3,))
+    outputs = {task: keras.layers.Dense(1)(inputs) for task in ("price", "size")}
+    model = MultiTaskModel(inputs, outputs)
+    model.compile("sgd", "mse", metrics={"price": ["mae"], "size": ["mae"]})
+    x, ones = np.ones((8, 3), "float32"), np.ones(8, "float32")
+    hidden = {"price": ones * np.nan, "size": ones}
+    results = model.evaluate(x, hidden, verbose=0, return_dict=True)
+    assert nan_logs(results) == {"price_loss", "price_mae"}
+    weights = {"price": ones * 0}
+    assert nan_logs(
+        model.evaluate(x, {"price": ones, "size": ones}, 4, 0, weights, return_dict=True)
+    ) == {"price_loss", "price_mae"}
+    late = {"price": np.append(ones[:-1] * np.nan, 1), "size": ones}
+    history = model.fit(x, late, 4, 1, verbose=0, shuffle=False, validation_data=(x, hidden))
+    logs = {name: values[0] for name, values in history.history.items()}
+    assert nan_logs(logs) == {"val_price_loss", "val_price_mae"}
+    assert np.isfinite(model.train_on_batch(x, hidden)).all()  # steps have a loss of 0
+
+
+def test_a_model_of_one_task_has_no_loss_of_0_without_labels():
+    inputs = keras.Input((3,))
+    model = MultiTaskModel(inputs, {"price": keras.layers.Dense(1)(inputs)})
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, ones = np.ones((8, 3), "float32"), np.ones(8, "float32")
+    assert nan_logs(model.evaluate(x, ones * np.nan, verbose=0, return_dict=True)) == {
+        "loss",
+        "mae",
+    }
+    assert not nan_logs(model.evaluate(x, ones, verbose=0, return_dict=True))
+
+
+@pytest.mark.parametrize("metrics", ["auto", {"price": ["mae"], "kind": ["accuracy"]}])
+def test_labels_of_a_task_may_come_in_a_later_call(metrics):
+    """Its metrics are made when the step has been traced already."""
+    inputs = keras.Input((3,))
+    tasks = {"price": heads.Regression(), "kind": heads.Classification(3)}
+    outputs = {task: head(inputs) for task, head in tasks.items()}
+    model = MultiTaskModel(inputs, outputs)
+    model.compile("sgd", metrics=metrics)
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    y = {"price": x[:, 0], "kind": np.arange(8) % 3}
+    model.fit(x, {"kind": y["kind"]}, verbose=0)
+    model.fit(x, y, verbose=0)
+    model.evaluate(x, {"price": y["price"]}, verbose=0)
+    results = model.evaluate(x, y, verbose=0, return_dict=True)
+    errors = np.abs(model.predict(x, verbose=0)["price"][:, 0] - x[:, 0])
+    assert results["price_mae"] == pytest.approx(errors.mean(), rel=1e-5)

@@ -49,7 +49,7 @@ def single_task_baselines(
 
     Raises:
         ValueError: If a data set is no `tf.data.Dataset` of labels by task, a task has no labels
-            in it, or `build` returns another model than asked for.
+            in it, or only missing ones, or `build` returns another model than asked for.
 
     >>> import numpy as np
     >>> from tf_mtl import build_model, heads, trunks
@@ -66,9 +66,11 @@ def single_task_baselines(
     >>> {task: sorted(metrics) for task, metrics in results.items()}
     {'a': ['loss', 'mae', 'r2'], 'b': ['accuracy', 'auc', 'loss']}
     """
-    for name, data in (("train", train), ("valid", valid), ("test", test)):
-        if not (name == "valid" and data is None):
-            _check(name, data, tasks)
+    parts = {"train": train, "valid": valid, "test": test}
+    if valid is None:
+        del parts["valid"]
+    for name, data in parts.items():
+        _check(name, data, tasks)
     results = {}
     for task in tasks:
         keras.utils.set_random_seed(seed)
@@ -78,6 +80,9 @@ def single_task_baselines(
                 f"`build([{task!r}])` must return a MultiTaskModel with the single task {task!r}. "
                 f"Received: {getattr(model, 'tasks', model)!r}."
             )
+        for name, data in parts.items():
+            if model.compiled:  # otherwise `fit` says so
+                _check_labels(name, _only(task, data), task, model)
         model.fit(
             _only(task, train),
             validation_data=None if valid is None else _only(task, valid),
@@ -98,6 +103,19 @@ def _check(name: str, data: Any, tasks: Sequence[str]) -> None:
             f"Received: {data!r}."
         )
     check_known(tasks, spec[1], f"task in the labels of `{name}`:")
+
+
+def _check_labels(name: str, data: tf.data.Dataset, task: str, model: MultiTaskModel) -> None:
+    """Looks for the first label of a task; without one, results would be those of nothing."""
+    for x, y, *weights in data:
+        weight = weights[0] if weights else None
+        terms = model.task_losses.task_terms(y, model(x, training=False), weight, show=False)
+        if terms[task][1]:
+            return
+    raise ValueError(
+        f"Task {task!r} has only missing labels in `{name}`: there is nothing to train on or to "
+        "compare. Leave it out of `tasks`, or give data with labels of it."
+    )
 
 
 def _only(task: str, data: tf.data.Dataset) -> tf.data.Dataset:

@@ -29,9 +29,9 @@ def delta_m(
         higher_is_better: `{metric: True or False}`. Metrics not named here do not count.
 
     Raises:
-        ValueError: If results are not sorted by task, the tasks differ, a task has none of the
-            metrics, a value is missing or not finite, or a baseline is not positive. Take R² out
-            of `higher_is_better`, for instance, and compare the error.
+        ValueError: If results are not sorted by task, the tasks differ, no task has one of the
+            metrics, a task has none of them, a value is missing or not finite, or a baseline is
+            not positive. Take R² out of `higher_is_better`, for instance, and compare the error.
 
     Reference: K.-K. Maninis, I. Radosavovic, I. Kokkinos, Attentive Single-Tasking of Multiple
         Tasks, CVPR 2019; S. Vandenhende et al., Multi-Task Learning for Dense Prediction Tasks:
@@ -78,6 +78,9 @@ def task_gains(
                 f"`higher_is_better` says for each metric True or False. Received for "
                 f"{metric!r}: {value!r}."
             )
+    by_task = (*multi_task.values(), *single_task.values())
+    known = dict.fromkeys(metric for metrics in by_task for metric in metrics)
+    check_known(higher_is_better, known, "metric in `higher_is_better`, which no task has:")
     return {
         task: _gain(task, multi_task[task], single_task[task], higher_is_better)
         for task in multi_task
@@ -122,6 +125,6 @@ def _value(task: str, metric: str, results: Mapping[str, float], what: str) -> f
     if not math.isfinite(value):
         raise ValueError(
             f"The {what} {metric} of task {task!r} is {value}. A model that diverged cannot be "
-            "compared: look at its training first."
+            "compared, nor one evaluated without labels of the task: look at training and labels."
         )
     return value

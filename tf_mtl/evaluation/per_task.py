@@ -19,11 +19,12 @@ def per_task(results: Mapping[str, float], model: MultiTaskModel) -> dict[str, d
         model: The model that returned it.
 
     Returns:
-        `{task: {metric: value}}`, `"loss"` among the metrics, for the tasks that had labels.
-        Values of no task, such as the total loss of several tasks, are left out.
+        `{task: {metric: value}}`, `"loss"` among the metrics, for the tasks that had labels: others
+        have no logs, or NaN where all labels of the data were missing ones. Values of no task, such
+        as the total loss of several tasks, are left out.
 
     Raises:
-        ValueError: If `results` is not a dictionary or lacks a metric of the model.
+        ValueError: If `results` is not a dictionary, or has some metrics of a task but not all.
 
     >>> import keras, numpy as np
     >>> from tf_mtl import build_model, heads, trunks
@@ -44,7 +45,11 @@ def per_task(results: Mapping[str, float], model: MultiTaskModel) -> dict[str, d
             f"{results!r}. Evaluate with return_dict=True."
         )
     sorted_results: dict[str, dict[str, float]] = {task: {} for task in model.tasks}
-    for log, (task, metric) in _owners(model).items():
+    owners = _owners(model)
+    labelled = {task for log, (task, _) in owners.items() if log in results}
+    for log, (task, metric) in owners.items():
+        if labelled and task not in labelled:
+            continue
         if log not in results:
             raise ValueError(
                 f"The results lack {log!r}, metric {metric!r} of task {task!r}. They have "

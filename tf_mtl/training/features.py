@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ..keras_internals import copy_mask, node_of, run_graph
 from ..trunks.graph import nodes_before
+from ..trunks.repeated import repeated_run
 
 if TYPE_CHECKING:
     from .model import MultiTaskModel
@@ -97,7 +98,8 @@ class FeatureCut:
             next(shifted) if is_feature else tensor
             for tensor, is_feature in zip(run.crossing, self._is_feature, strict=True)
         ]
-        return run_graph(self._upper, again, training)
+        with repeated_run():
+            return run_graph(self._upper, again, training)
 
 
 class CutRun:

@@ -237,8 +237,6 @@ class MultiTaskModel(keras.Model):
             ValueError: For a wrong label (with task, value and row), an unknown task, inputs
                 with NaN that reach the outputs, or a callback whose monitor does not exist.
         """
-        if isinstance(getattr(self, "train_function", None), HeldBack):
-            self.train_function = None  # of an earlier call that was interrupted
         if not self.tasks or not self.compiled:
             return super().fit(*args, **kwargs)
         try:
@@ -408,13 +406,38 @@ class MultiTaskModel(keras.Model):
         """
         if not isinstance(logs, dict):
             return super()._get_metrics_result_or_logs(logs)
-        results = self.get_metrics_result()
+        results = {**self.get_metrics_result(), **self._results_of_nothing()}
         return {name: results.get(name, value) for name, value in logs.items()}
+
+    def _results_of_nothing(self) -> dict[str, float]:
+        """Returns NaN for each log of a task whose labels were all missing: Keras' means are 0."""
+        if not self.label_rules:
+            return {}
+        empty = self._compile_loss.unlabelled()
+        names = {f"{task}_loss" for task in empty}
+        if empty == set(self.label_rules) and not self.losses:
+            names.add("loss")
+        if isinstance(self._compile_metrics, TaskMetrics):
+            names |= {name for name, task, _ in self._compile_metrics.named() if task in empty}
+        return dict.fromkeys(names, float("nan"))
+
+    def reset_metrics(self) -> None:
+        """Starts the displayed losses and metrics anew, as `keras.Model.reset_metrics` does."""
+        super().reset_metrics()
+        if self.label_rules:
+            self._compile_loss.reset_state()
 
     def _absent_tasks(self, y: Any) -> set[str]:
         if not isinstance(y, Mapping):
             return set()
         return {task for task in self.label_rules if y.get(task) is None}
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Makes the function that takes training steps, unless there is one, as Keras does.
+
+        One that holds layers back was left by a call of `fit` that was interrupted.
+        """
+        return super().make_train_function(force or isinstance(self.train_function, HeldBack))
 
     def _make_function(self, step_function: Any) -> Any:
         """Returns the function of a step that Keras calls, with many logs packed inside of it."""

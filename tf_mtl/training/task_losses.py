@@ -38,21 +38,26 @@ class TaskLosses:
         self.loss_weights = dict(loss_weights)
         self.tasks = list(tasks)
         self.order = [task for task in tasks if task in losses]  # of vectors over the tasks
-        self.trackers = (
-            {task: keras.metrics.Mean(name=f"{task}_loss") for task in losses}
-            if len(losses) > 1
-            else {}
-        )
+        self.trackers = {task: DisplayedLoss(name=f"{task}_loss") for task in losses}
 
     @property
     def metrics(self) -> list[keras.Metric]:
-        """The displayed losses of the tasks, `digit_loss` and so on, as in Keras."""
-        return list(self.trackers.values())
+        """The displayed losses of several tasks, `digit_loss` and so on, as in Keras."""
+        return list(self.trackers.values()) if len(self.trackers) > 1 else []
 
     @property
     def variables(self) -> list[Any]:
         """The variables of the displayed losses."""
         return [variable for metric in self.metrics for variable in metric.variables]
+
+    def reset_state(self) -> None:
+        """Starts all displayed losses anew, that of a single task too."""
+        for tracker in self.trackers.values():
+            tracker.reset_state()
+
+    def unlabelled(self) -> set[str]:
+        """Returns the tasks of which batches were seen, and no label in any of them."""
+        return {task for task, tracker in self.trackers.items() if tracker.unlabelled()}
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Returns the weighted sum of the tasks' losses, this replica's share of it."""
@@ -121,9 +126,10 @@ class TaskLosses:
         if num_replicas() > 1:
             terms = _over_replicas(terms)
         values = {task: term.value() for task, term in terms.items()}
-        for task in (task for task in values if show and task in self.trackers):
+        if show:
             with tf.name_scope("displayed"):
-                self._track(task, values[task], terms[task], outputs[task].shape[0])
+                for task, value in values.items():
+                    self._track(task, value, terms[task], outputs[task].shape[0])
         return {task: (value, terms[task].present) for task, value in values.items()}
 
     def _track(self, task: str, value: tf.Tensor, term: LossTerms, batch: int | None) -> None:
@@ -140,6 +146,23 @@ class TaskLosses:
         if num_replicas() > 1 and not unreduced:
             value = value * tf.cast(num_replicas(), value.dtype)
         self.trackers[task].update_state(value, sample_weight=weight)
+
+
+class DisplayedLoss(keras.metrics.Mean):
+    """The mean loss of a task, which knows whether it is a mean of nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self.batches = self.add_variable((), "zeros", name="batches")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Adds a batch, which counts 0 if it has no label."""
+        self.batches.assign(self.batches + 1)
+        super().update_state(values, sample_weight)
+
+    def unlabelled(self) -> bool:
+        """Whether all batches count 0, where a train or test step has shown any."""
+        return float(self.batches) > 0 and float(self.count) == 0
 
 
 def _check_one_tensor(task: str, labels: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,14 @@ import keras
 import tensorflow as tf
 
 from ..heads import LabelRule
-from ..keras_internals import CompileMetrics, infers_shapes, is_one_number, resolve_metric
+from ..keras_internals import (
+    CompileMetrics,
+    build_metric,
+    infers_shapes,
+    is_one_number,
+    outside_of_functions,
+    resolve_metric,
+)
 from ..metrics import averages_elements, counts_elements
 from .by_task import as_task_dictionary, weights_by_task
 from .labelled import both, fit_rank, fit_weight_rank, has_elements
@@ -64,8 +72,15 @@ class TaskMetrics(CompileMetrics):
         return [variable for metric in self.metrics for variable in metric.variables]
 
     def build_task(self, task: str, y_true: Any, y_pred: Any) -> None:
-        """Creates the metrics of a task; "accuracy" needs the shapes to tell its kind."""
-        if task not in self.resolved:
+        """Creates the metrics of a task; "accuracy" needs the shapes to tell its kind.
+
+        A step makes variables only when it is traced first, but labels of a task may come later.
+        """
+        if task in self.resolved:
+            return
+        # Under a strategy Keras has inferred shapes, and made them, before the step.
+        lifted = tf.inside_function() and not tf.distribute.has_strategy()
+        with outside_of_functions() if lifted else contextlib.nullcontext():
             self.resolved[task] = [
                 (resolve_metric(identifier, y_true, y_pred), weighted)
                 for identifiers, weighted in (
@@ -74,11 +89,11 @@ class TaskMetrics(CompileMetrics):
                 )
                 for identifier in identifiers
             ]
-            self.numbers |= {
-                id(metric)
-                for metric, _ in self.resolved[task]
-                if is_one_number(metric, y_true, y_pred)
-            }
+            for metric, _ in self.resolved[task]:
+                build_metric(metric, y_true, y_pred)
+        self.numbers |= {
+            id(metric) for metric, _ in self.resolved[task] if is_one_number(metric, y_true, y_pred)
+        }
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts a batch.

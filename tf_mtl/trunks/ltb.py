@@ -11,6 +11,7 @@ from .blocks import blocks_of, columns_of
 from .graph import operations_before
 from .masked_layers import KeepsMask
 from .mixing import Shape, check_equal_shapes, weighted_sum
+from .repeated import is_repeated
 from .trunk import Trunk
 
 
@@ -142,10 +143,13 @@ class ParentChoice(KeepsMask):
         logits = keras.ops.convert_to_tensor(self.logits)
         if not training:
             return keras.ops.one_hot(keras.ops.argmax(logits), logits.shape[0])
-        progress = keras.ops.minimum(self.step / self.steps, 1.0)
+        repeated = is_repeated()  # the step is counted already
+        taken = self.step - 1 if repeated else self.step
+        progress = keras.ops.minimum(taken / self.steps, 1.0)
         ratio = self.last_temperature / self.temperature
         temperature = self.temperature * keras.ops.power(ratio, progress)
-        self.step.assign(self.step + 1)
+        if not repeated:
+            self.step.assign(self.step + 1)
         smallest = keras.config.epsilon()
         uniform = keras.random.uniform(logits.shape, smallest, 1.0, seed=self.seed_generator)
         noise = -keras.ops.log(-keras.ops.log(uniform))
