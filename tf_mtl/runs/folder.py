@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -166,9 +167,18 @@ def write_facts(run: RunFolder, config: RunConfig, splits: Splits) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes JSON so that the file is there whole or not at all."""
+    """Writes JSON so that the file is there whole or not at all; null for NaN and infinity."""
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(_as_json(content), indent=2, allow_nan=False)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_json(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextlib.contextmanager
