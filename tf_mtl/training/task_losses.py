@@ -162,7 +162,8 @@ class DisplayedLoss(keras.metrics.Mean):
 
     def unlabelled(self) -> bool:
         """Whether all batches count 0, where a train or test step has shown any."""
-        return float(self.batches) > 0 and float(self.count) == 0
+        # Computed: under a strategy these are a variable of each replica, and no number.
+        return bool(keras.ops.logical_and(self.batches > 0, self.count <= 0))
 
 
 def _check_one_tensor(task: str, labels: Any) -> None:
