@@ -80,7 +80,7 @@ def build_metric(metric: keras.Metric, y_true: Any, y_pred: Any) -> None:
     >>> metric = keras.metrics.R2Score()
     >>> build_metric(metric, keras.ops.ones((2, 3)), keras.ops.ones((2, 3)))
     >>> len(metric.variables)
-    4
+    5
     """
     if getattr(metric, "_built", True):
         return
