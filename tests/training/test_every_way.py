@@ -26,6 +26,11 @@ WAYS = {
     "run_eagerly": {"run_eagerly": True},
 }
 PRECISIONS = {"float16": {}, "bfloat16": OPTIONS}
+# All ways are gone with each method at its defaults, half of them with each of its options.
+BY_OPTION = {
+    "features": ("jit_compile", "float16"),
+    "every": ("run_eagerly", "bfloat16"),
+}
 
 
 def methods():
@@ -55,6 +60,16 @@ def accepted(cls, arguments):
 METHODS = methods()
 
 
+def pairs(ways):
+    """Each method with each of these ways that it is tried in."""
+    return [
+        pytest.param(method, way, id=f"{method}-{way}")
+        for method in METHODS
+        for way in ways
+        if way in BY_OPTION.get(method.partition("-")[2], ways)
+    ]
+
+
 def trained(method, optimizer=(), **ways):
     """A model's movement in six steps, and the logs of the first."""
     slot, cls, arguments = METHODS[method]
@@ -81,8 +96,7 @@ def plain():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "way"), pairs(WAYS))
 def test_ways_of_execution_agree(method, way, plain):
     expected, _ = plain(method)
     moved, _ = trained(method, **WAYS[way])
@@ -91,8 +105,7 @@ def test_ways_of_execution_agree(method, way, plain):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "precision"), pairs(PRECISIONS))
 def test_weights_in_half_precision_are_those_of_float32(method, precision, plain):
     """The optimizer has its options in one of the two: the weights of the first step ignore it."""
     _, single = plain(method)

@@ -72,6 +72,38 @@ def test_xla_agrees_to_rounding():
     assert difference(*models) < 1e-6
 
 
+class Counted(keras.layers.Layer):
+    """Counts in how many traces it is."""
+
+    traces = 0
+
+    def call(self, inputs):
+        self.traces += 1
+        return inputs
+
+
+@pytest.mark.parametrize("aggregator", [None, "upgrad"])
+def test_a_step_is_traced_once(aggregator):
+    """The variables of optimizer and metrics, which TensorFlow would trace it twice for, exist."""
+    x, y, _ = arrays()
+    inputs, counted = keras.Input((8,)), Counted()
+    features = counted(keras.layers.Dense(4)(inputs))
+    outputs = {
+        "price": keras.layers.Dense(2)(features),
+        "sold": keras.layers.Dense(1, activation="sigmoid")(features),
+    }
+    model = MultiTaskModel(inputs, outputs)
+    model.compile(
+        "adam",
+        loss={"price": "mse", "sold": "binary_crossentropy"},
+        metrics={"price": ["mae", keras.metrics.R2Score()], "sold": keras.metrics.AUC()},
+        aggregator=aggregator,
+    )
+    counted.traces = 0
+    model.fit(x, {task: y[task] for task in outputs}, batch_size=40, verbose=0)
+    assert counted.traces == 1
+
+
 def test_streams_are_trained_as_by_keras():
     x, y, weights = arrays()
     results = []

@@ -435,8 +435,12 @@ class MultiTaskModel(keras.Model):
     def make_train_function(self, force: bool = False) -> Any:
         """Makes the function that takes training steps, unless there is one, as Keras does.
 
-        One that holds layers back was left by a call of `fit` that was interrupted.
+        One that holds layers back was left by a call of `fit` that was interrupted. The optimizer's
+        variables are made before: Keras makes them in the step, which is traced twice for it.
         """
+        if self.optimizer is not None and not self.optimizer.built and self.tasks:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force or isinstance(self.train_function, HeldBack))
 
     def _make_function(self, step_function: Any) -> Any:
