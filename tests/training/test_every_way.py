@@ -28,7 +28,7 @@ WAYS = {
 PRECISIONS = {"float16": {}, "bfloat16": OPTIONS}
 # All ways are gone with each method at its defaults, half of them with each of its options.
 BY_OPTION = {
-    "features": ("jit_compile", "float16"),
+    "wrt": ("jit_compile", "float16"),
     "every": ("run_eagerly", "bfloat16"),
 }
 
