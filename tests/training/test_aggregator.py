@@ -81,19 +81,6 @@ def test_a_task_without_labels_is_absent():
         assert difference(model, reference) < 1e-6
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [{"steps_per_execution": 3}, {"run_eagerly": True}, {"jit_compile": True}],
-    ids=lambda arguments: next(iter(arguments)),
-)
-def test_ways_of_execution_agree(arguments):
-    x, y, _ = arrays(96)
-    models = [compiled("upgrad"), compiled("upgrad", **arguments)]
-    for model in models:
-        model.fit(x, y, verbose=0, shuffle=False)
-    assert difference(*models) < 1e-5
-
-
 def test_float16_follows_float32():
     x, y, _ = arrays(96)
     moved = []
