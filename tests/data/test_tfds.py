@@ -147,6 +147,56 @@ def test_bad_arguments_are_refused(builder, arguments, message):
         data.from_tfds(builder, **{"tasks": {"shape": "shape"}, **arguments})
 
 
+class Scenes(tfds.core.GeneratorBasedBuilder):
+    """A box, a mask, and flags that may be missing."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict({
+                "image": tfds.features.Image(shape=(4, 8, 1)),
+                "place": tfds.features.BBoxFeature(),
+                "odd_place": tfds.features.BBoxFeature(bbox_format="REL_XYXY"),
+                "mask": tfds.features.LabeledImage(labels=2, shape=(4, 8, 1)),
+                "flags": tfds.features.Tensor(shape=(2,), dtype=np.float32),
+            })
+        )  # fmt: skip
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(30), "test": self._generate_examples(10)}
+
+    def _generate_examples(self, rows):
+        for row in range(rows):
+            image = np.zeros((4, 8, 1), "uint8")
+            image[1:3, row % 6 : row % 6 + 2] = 1
+            box = tfds.features.BBox(0.25, row % 6 / 8, 0.75, (row % 6 + 2) / 8)
+            flags = np.array([row % 2, np.nan], "float32")
+            scene = {"image": image * 255, "mask": image, "flags": flags}
+            yield row, {**scene, "place": box, "odd_place": box}
+
+
+def test_boxes_masks_and_missing_flags(tmp_path):
+    builder = Scenes(data_dir=tmp_path)
+    builder.download_and_prepare()
+    tasks = {"box": "place", "mask": "mask", "flags": "flags"}
+    kinds = {"box": "box", "mask": "segmentation", "flags": "multilabel"}
+    splits = data.from_tfds(builder, tasks, kinds, inputs=["image"])
+    for images, y in splits.train:
+        assert y["mask"].shape == images.shape[:3]
+        np.testing.assert_array_equal(y["mask"], images[..., 0] // 255)
+        assert {"box": y["box"].dtype, "flags": y["flags"].dtype} == {
+            "box": tf.float32, "flags": tf.int32,
+        }  # fmt: skip
+        assert set(y["flags"][:, 0].numpy()) == {0, 1}
+        assert set(y["flags"][:, 1].numpy()) == {-1}
+        columns = (images.numpy()[:, 1, :, 0] > 0).argmax(axis=1) / 8
+        expected = np.stack([columns, columns * 0 + 0.25, columns + 0.25, columns * 0 + 0.75], 1)
+        np.testing.assert_array_equal(y["box"], expected)
+    with pytest.raises(ValueError, match=r"'odd_place' are .*XYXY.*function from the row"):
+        data.from_tfds(builder, {"box": "odd_place"}, {"box": "box"}, inputs=["image"])
+
+
 class Uneven(tfds.core.GeneratorBasedBuilder):
     """Features that have parts, or another shape in each row."""
 
