@@ -1,6 +1,7 @@
 import time
 import types
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -160,6 +161,7 @@ class Scenes(tfds.core.GeneratorBasedBuilder):
                 "odd_place": tfds.features.BBoxFeature(bbox_format="REL_XYXY"),
                 "mask": tfds.features.LabeledImage(labels=2, shape=(4, 8, 1)),
                 "flags": tfds.features.Tensor(shape=(2,), dtype=np.float32),
+                "film": tfds.features.Video(shape=(3, 4, 8, 1)),
             })
         )  # fmt: skip
 
@@ -172,16 +174,35 @@ class Scenes(tfds.core.GeneratorBasedBuilder):
             image[1:3, row % 6 : row % 6 + 2] = 1
             box = tfds.features.BBox(0.25, row % 6 / 8, 0.75, (row % 6 + 2) / 8)
             flags = np.array([row % 2, np.nan], "float32")
-            scene = {"image": image * 255, "mask": image, "flags": flags}
+            image_and_film = {"image": image * 255, "film": np.stack([image * 255] * 3)}
+            scene = {**image_and_film, "mask": image, "flags": flags}
             yield row, {**scene, "place": box, "odd_place": box}
 
 
-def test_boxes_masks_and_missing_flags(tmp_path):
-    builder = Scenes(data_dir=tmp_path)
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    builder = Scenes(data_dir=tmp_path_factory.mktemp("scenes"))
     builder.download_and_prepare()
+    return builder
+
+
+def test_a_film_is_scaled_in_the_model_as_images_are(scenes):
+    tasks = {"wide": lambda row: row["place"][3] > 0.5}
+    splits = data.from_tfds(scenes, tasks, inputs=["film"])
+    film, _ = next(iter(splits.train))
+    assert film.dtype == tf.uint8
+    body = trunks.TimeDistributed(trunks.CNN([2], units=[2]), "average")
+    model = build_model(splits.features, body, {"wide": heads.BinaryClassification()})
+    model.compile("adam")
+    model.fit(splits.train, verbose=0)
+    scaled = keras.Model(splits.inputs, splits.features)
+    np.testing.assert_allclose(scaled(film), film / 255, atol=1e-6)
+
+
+def test_boxes_masks_and_missing_flags(scenes):
     tasks = {"box": "place", "mask": "mask", "flags": "flags"}
     kinds = {"box": "box", "mask": "segmentation", "flags": "multilabel"}
-    splits = data.from_tfds(builder, tasks, kinds, inputs=["image"])
+    splits = data.from_tfds(scenes, tasks, kinds, inputs=["image"])
     for images, y in splits.train:
         assert y["mask"].shape == images.shape[:3]
         np.testing.assert_array_equal(y["mask"], images[..., 0] // 255)
@@ -194,7 +215,7 @@ def test_boxes_masks_and_missing_flags(tmp_path):
         expected = np.stack([columns, columns * 0 + 0.25, columns + 0.25, columns * 0 + 0.75], 1)
         np.testing.assert_array_equal(y["box"], expected)
     with pytest.raises(ValueError, match=r"'odd_place' are .*XYXY.*function from the row"):
-        data.from_tfds(builder, {"box": "odd_place"}, {"box": "box"}, inputs=["image"])
+        data.from_tfds(scenes, {"box": "odd_place"}, {"box": "box"}, inputs=["image"])
 
 
 class Uneven(tfds.core.GeneratorBasedBuilder):

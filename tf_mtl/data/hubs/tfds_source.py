@@ -40,9 +40,10 @@ def from_tfds(
 ) -> Splits:
     """Makes training, validation and test data of a TensorFlow Datasets data set.
 
-    Images stay 0 to 255 in the data and are scaled to 0…1 inside the model. If all inputs are
-    single numbers or texts, they are encoded as the columns of a table are. Rows are read while the
-    model trains, and once before for the labels; TFDS itself keeps small data sets in memory.
+    Images and videos stay 0 to 255 in the data and are scaled to 0…1 inside the model. If all
+    inputs are single numbers or texts, they are encoded as the columns of a table are. Rows are
+    read while the model trains, and once before for the labels; TFDS itself keeps small data sets
+    in memory.
 
     Args:
         name: Name such as "mnist" or "glue/cola:2.0.0", or a `tfds.core.DatasetBuilder`.
@@ -283,7 +284,8 @@ def _network(
 def _is_image(feature: str | Callable[[Any], Any], features: Mapping[str, Any]) -> bool:
     import tensorflow_datasets as tfds
 
-    return isinstance(feature, str) and isinstance(features[feature], tfds.features.Image)
+    kinds = (tfds.features.Image, tfds.features.Video)
+    return isinstance(feature, str) and isinstance(features[feature], kinds)
 
 
 def _text(values: np.ndarray) -> np.ndarray:
