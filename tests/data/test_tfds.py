@@ -92,6 +92,17 @@ def test_images_and_every_kind_of_label(builder):
     )
 
 
+def test_numbers_in_text_are_numbers_for_a_regression(builder):
+    def size(row):
+        return tf.where(row["size"] < 5, " ", tf.strings.as_string(row["size"]))
+
+    splits = data.from_tfds(
+        builder, {"size": "size", "text": size}, {"text": "regression"}, inputs=["image"]
+    )
+    sizes, texts = labels(splits.test, "size"), labels(splits.test, "text")
+    np.testing.assert_allclose(texts, np.where(sizes < 5, np.nan, sizes))
+
+
 def test_numbers_and_text_become_a_table(builder):
     splits = data.from_tfds(
         builder, {"shape": "shape"}, inputs=["size", "count", "colour"], batch_size=8

@@ -40,10 +40,10 @@ def from_tfds(
 ) -> Splits:
     """Makes training, validation and test data of a TensorFlow Datasets data set.
 
-    Images and videos stay 0 to 255 in the data and are scaled to 0…1 inside the model. If all
-    inputs are single numbers or texts, they are encoded as the columns of a table are. Rows are
-    read while the model trains, and once before for the labels; TFDS itself keeps small data sets
-    in memory.
+    Images and videos stay 0 to 255 in the data and are scaled to 0…1 inside the model. If there are
+    several inputs, all of them single numbers or texts, they are encoded as the columns of a table
+    are. Rows are read while the model trains, and once before for the labels; TFDS itself keeps
+    small data sets in memory.
 
     Args:
         name: Name such as "mnist" or "glue/cola:2.0.0", or a `tfds.core.DatasetBuilder`.
@@ -233,6 +233,9 @@ def _encoded(y: Mapping[str, tf.Tensor], targets: Mapping[str, Target]) -> dict[
 
 
 def _encoded_label(label: tf.Tensor, target: Target) -> tf.Tensor:
+    if label.dtype == tf.string and target.kind == "regression":
+        text = tf.strings.strip(label)
+        return tf.strings.to_number(tf.where(text == "", "nan", text))
     if label.dtype == tf.string:
         matches = tf.strings.strip(label) == tf.constant(target.class_names)
         number = tf.argmax(tf.cast(matches, tf.int32), output_type=tf.int32)
