@@ -92,10 +92,17 @@ def _check_texts(texts: Any) -> None:
 def with_vocabulary(layer: keras.layers.TextVectorization) -> keras.layers.TextVectorization:
     """Returns the layer with what it has learnt in its config, where Keras leaves it out."""
     vocabulary = [str(word) for word in layer.get_vocabulary(include_special_tokens=False)]
-    config = {**layer.get_config(), "vocabulary": vocabulary}
-    return keras.layers.TextVectorization.from_config(config)
+    return _like(layer, vocabulary=vocabulary)
 
 
 def named(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
     """Returns a new layer that looks up what another one does."""
-    return type(layer).from_config({**layer.get_config(), "name": name})
+    return _like(layer, name=name)
+
+
+def _like(layer: keras.layers.Layer, **changes: Any) -> keras.layers.Layer:
+    config = {**layer.get_config(), **changes}
+    for argument in ("standardize", "split"):
+        if callable(config.get(argument)):  # as Keras saves it, and expects it
+            config[argument] = keras.saving.serialize_keras_object(config[argument])
+    return type(layer).from_config(config)
