@@ -127,6 +127,15 @@ def test_the_config_holds_the_words():
     assert len(again.words.get_vocabulary()) == 9
 
 
+def test_lower_case_of_all_letters_keeps_the_number_of_words():
+    body = trunks.TextEncoder.for_texts(["ÄPFEL Äpfel äpfel", "МОСКВА москва"], units=[4])
+    assert set(body.words.get_vocabulary()[2:]) == {"äpfel", "москва"}
+    texts = tf.constant([b"a\0b c d", b"\xc3 \xff x \xe2\x82", "İ ẞ".encode()])
+    assert body.words(texts).shape == (3, 4)
+    inputs = keras.Input((), dtype="string")
+    assert keras.Model(inputs, body(inputs))(texts).shape == (3, 4, 4)
+
+
 @keras.saving.register_keras_serializable(package="tests")
 def without_dashes(texts):
     return tf.strings.regex_replace(texts, "-", " ")

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def one_text_each(inputs: Any, body: str, name: str) -> Any:
@@ -57,6 +58,18 @@ def check_adapted(layer: Any, argument: str, body: str, instead: str = "") -> No
         )
 
 
+@keras.saving.register_keras_serializable(package="tf_mtl")
+def lower_case(texts: Any) -> Any:
+    """Returns texts in lower case; "lower" of Keras' layer knows the letters of ASCII only.
+
+    >>> lower_case(tf.constant("\u00c4PFEL")).numpy().decode() == "\u00e4pfel"
+    True
+    """
+    # TensorFlow ends a text at a zero byte here, which would then have other words than elsewhere.
+    whole = tf.strings.regex_replace(texts, r"\x00", "\ufffd")
+    return tf.strings.lower(whole, encoding="utf-8")
+
+
 def adapted(texts: Any, most: int | None, **options: Any) -> keras.layers.TextVectorization:
     """Returns a layer that knows the words of texts in lower case, split at white space.
 
@@ -71,7 +84,7 @@ def adapted(texts: Any, most: int | None, **options: Any) -> keras.layers.TextVe
     """
     _check_texts(texts)
     layer = keras.layers.TextVectorization(
-        max_tokens=most, standardize="lower", split="whitespace", **options
+        max_tokens=most, standardize=lower_case, split="whitespace", **options
     )
     layer.adapt(texts)
     return layer
