@@ -182,12 +182,18 @@ class TestMixing:
         assert labels["mask"].shape == (ROWS, HEIGHT, WIDTH, 2)
         np.testing.assert_allclose(labels["mask"][..., 1], images[..., 0], atol=1e-5)
 
-    def test_sample_weights_mix_too(self):
+    @pytest.mark.parametrize("layer", [LAYERS.MixUp, LAYERS.CutMix])
+    def test_sample_weights_mix_too_and_0_is_missing(self, layer):
         x = np.arange(ROWS, dtype="float32")[:, None, None, None] * np.ones((1, 4, 4, 1))
-        y = {"row": np.arange(ROWS, dtype="float32")}
-        augment = data.Augment([LAYERS.MixUp(1.0, seed=1)], {"row": "regression"})
-        _, labels, weights = augment(x, y, {"row": np.arange(ROWS, dtype="float32")})
-        np.testing.assert_allclose(weights["row"], labels["row"], rtol=1e-6)
+        given = np.arange(1, ROWS + 1, dtype="float32")
+        weights, labels = given.copy(), given.copy()
+        weights[::3], labels[::3] = 0, np.nan
+        tasks = {"weighed": "regression", "missing": "regression"}
+        augment = data.Augment([layer(1.0, seed=1)], tasks)
+        _, y, mixed = augment(x, {"weighed": given, "missing": labels}, {"weighed": weights})
+        gone = np.isnan(y["missing"])
+        assert 0 < gone.sum() < ROWS
+        np.testing.assert_allclose(mixed["weighed"], np.where(gone, 0, y["weighed"]), rtol=1e-6)
 
     def test_a_model_learns_from_soft_labels(self):
         random = np.random.default_rng(0)

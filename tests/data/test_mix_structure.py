@@ -136,10 +136,15 @@ def test_a_gradient_does_not_pass_through_the_filling():
     with tf.GradientTape() as tape:
         fused = layer({"text": text, "image": image}, present=present)
         total = tf.reduce_sum(fused)
-    assert fused.numpy().tolist() == [[4, 1], [8, 4], [0, 0]]
+    fused_rows = [[4, 1], [8, 4], [0, 0]]
+    assert fused.numpy().tolist() == fused_rows
     gradients = tape.gradient(total, [text, image])
     assert gradients[0].numpy().tolist() == [[0.5, 0.5], [0, 0], [0, 0]]
     assert gradients[1].numpy().tolist() == [[0.5, 0.5], [1, 1], [0, 0]]
+    columns = {name: np.array(rows)[:, None] for name, rows in present.items()}
+    assert layer({"text": text, "image": image}, present=columns).numpy().tolist() == fused_rows
+    with pytest.raises(ValueError, match=r"bool for each row.*'text' the shape \(3, 2\)"):
+        layer({"text": text}, present={"text": np.ones((3, 2), bool)})
     with pytest.raises(ValueError, match="Did you mean 'text'"):
         layer({"text": text}, present={"txt": [True] * 3})
     with pytest.raises(ValueError, match="encodings of one shape"):

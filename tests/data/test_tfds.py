@@ -1,6 +1,7 @@
 import time
 import types
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -91,6 +92,17 @@ def test_images_and_every_kind_of_label(builder):
     )
 
 
+def test_numbers_in_text_are_numbers_for_a_regression(builder):
+    def size(row):
+        return tf.where(row["size"] < 5, " ", tf.strings.as_string(row["size"]))
+
+    splits = data.from_tfds(
+        builder, {"size": "size", "text": size}, {"text": "regression"}, inputs=["image"]
+    )
+    sizes, texts = labels(splits.test, "size"), labels(splits.test, "text")
+    np.testing.assert_allclose(texts, np.where(sizes < 5, np.nan, sizes))
+
+
 def test_numbers_and_text_become_a_table(builder):
     splits = data.from_tfds(
         builder, {"shape": "shape"}, inputs=["size", "count", "colour"], batch_size=8
@@ -145,6 +157,76 @@ def test_order_and_fingerprint(builder):
 def test_bad_arguments_are_refused(builder, arguments, message):
     with pytest.raises(ValueError, match=message):
         data.from_tfds(builder, **{"tasks": {"shape": "shape"}, **arguments})
+
+
+class Scenes(tfds.core.GeneratorBasedBuilder):
+    """A box, a mask, and flags that may be missing."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict({
+                "image": tfds.features.Image(shape=(4, 8, 1)),
+                "place": tfds.features.BBoxFeature(),
+                "odd_place": tfds.features.BBoxFeature(bbox_format="REL_XYXY"),
+                "mask": tfds.features.LabeledImage(labels=2, shape=(4, 8, 1)),
+                "flags": tfds.features.Tensor(shape=(2,), dtype=np.float32),
+                "film": tfds.features.Video(shape=(3, 4, 8, 1)),
+            })
+        )  # fmt: skip
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(30), "test": self._generate_examples(10)}
+
+    def _generate_examples(self, rows):
+        for row in range(rows):
+            image = np.zeros((4, 8, 1), "uint8")
+            image[1:3, row % 6 : row % 6 + 2] = 1
+            box = tfds.features.BBox(0.25, row % 6 / 8, 0.75, (row % 6 + 2) / 8)
+            flags = np.array([row % 2, np.nan], "float32")
+            image_and_film = {"image": image * 255, "film": np.stack([image * 255] * 3)}
+            scene = {**image_and_film, "mask": image, "flags": flags}
+            yield row, {**scene, "place": box, "odd_place": box}
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    builder = Scenes(data_dir=tmp_path_factory.mktemp("scenes"))
+    builder.download_and_prepare()
+    return builder
+
+
+def test_a_film_is_scaled_in_the_model_as_images_are(scenes):
+    tasks = {"wide": lambda row: row["place"][3] > 0.5}
+    splits = data.from_tfds(scenes, tasks, inputs=["film"])
+    film, _ = next(iter(splits.train))
+    assert film.dtype == tf.uint8
+    body = trunks.TimeDistributed(trunks.CNN([2], units=[2]), "average")
+    model = build_model(splits.features, body, {"wide": heads.BinaryClassification()})
+    model.compile("adam")
+    model.fit(splits.train, verbose=0)
+    scaled = keras.Model(splits.inputs, splits.features)
+    np.testing.assert_allclose(scaled(film), film / 255, atol=1e-6)
+
+
+def test_boxes_masks_and_missing_flags(scenes):
+    tasks = {"box": "place", "mask": "mask", "flags": "flags"}
+    kinds = {"box": "box", "mask": "segmentation", "flags": "multilabel"}
+    splits = data.from_tfds(scenes, tasks, kinds, inputs=["image"])
+    for images, y in splits.train:
+        assert y["mask"].shape == images.shape[:3]
+        np.testing.assert_array_equal(y["mask"], images[..., 0] // 255)
+        assert {"box": y["box"].dtype, "flags": y["flags"].dtype} == {
+            "box": tf.float32, "flags": tf.int32,
+        }  # fmt: skip
+        assert set(y["flags"][:, 0].numpy()) == {0, 1}
+        assert set(y["flags"][:, 1].numpy()) == {-1}
+        columns = (images.numpy()[:, 1, :, 0] > 0).argmax(axis=1) / 8
+        expected = np.stack([columns, columns * 0 + 0.25, columns + 0.25, columns * 0 + 0.75], 1)
+        np.testing.assert_array_equal(y["box"], expected)
+    with pytest.raises(ValueError, match=r"'odd_place' are .*XYXY.*function from the row"):
+        data.from_tfds(scenes, {"box": "odd_place"}, {"box": "box"}, inputs=["image"])
 
 
 class Uneven(tfds.core.GeneratorBasedBuilder):

@@ -56,6 +56,21 @@ def test_a_loud_row_changes_nothing_for_a_quiet_one():
     np.testing.assert_allclose(alone, beside, atol=1e-6)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_soft_bands_beside_a_loud_tone_are_there_under_mixed_precision(policy):
+    wave = tones(4)[0]
+    levels = []
+    for each in ("float32", policy):
+        keras.config.set_dtype_policy(each)
+        try:
+            model = model_of()
+        finally:
+            keras.config.set_dtype_policy("float32")
+        bands = keras.Model(model.inputs, model.get_layer("audio_bands").output)
+        levels.append(keras.ops.convert_to_numpy(bands([wave])).astype("float32"))
+    np.testing.assert_allclose(*levels, atol=0.1)
+
+
 def test_any_length():
     model = model_of(samples=None)
     for samples in (300, 1000):

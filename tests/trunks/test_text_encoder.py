@@ -127,6 +127,33 @@ def test_the_config_holds_the_words():
     assert len(again.words.get_vocabulary()) == 9
 
 
+def test_lower_case_of_all_letters_keeps_the_number_of_words():
+    body = trunks.TextEncoder.for_texts(["ÄPFEL Äpfel äpfel", "МОСКВА москва"], units=[4])
+    assert set(body.words.get_vocabulary()[2:]) == {"äpfel", "москва"}
+    texts = tf.constant([b"a\0b c d", b"\xc3 \xff x \xe2\x82", "İ ẞ".encode()])
+    assert body.words(texts).shape == (3, 4)
+    inputs = keras.Input((), dtype="string")
+    assert keras.Model(inputs, body(inputs))(texts).shape == (3, 4, 4)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def without_dashes(texts):
+    return tf.strings.regex_replace(texts, "-", " ")
+
+
+def test_words_of_a_layer_with_a_function(tmp_path):
+    words = adapted(standardize=without_dashes)
+    inputs = keras.Input((), dtype="string", name="text")
+    body = trunks.TextEncoder(words, units=[4], characters=0)
+    model = build_model(inputs, body, {"intent": heads.Classification(2)})
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    expected = model.predict(TEXTS, verbose=0)["intent"]
+    np.testing.assert_array_equal(loaded.predict(TEXTS, verbose=0)["intent"], expected)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(body))
+    assert again.words.get_vocabulary() == words.get_vocabulary()
+
+
 def adapted(**options):
     words = keras.layers.TextVectorization(**options)
     words.adapt(TEXTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -91,7 +92,8 @@ class Augment:
             x: Images `[B, height, width, channels]`, or a dictionary that holds them. They become
                 float32; those that were uint8 stay within 0 to 255, unless a layer rescales them.
             y: `{task: labels}`, B rows each.
-            *weights: Sample weights, if any: `[B]` or `{task: [B]}`. They mix with the labels.
+            *weights: Sample weights, if any: `[B]` or `{task: [B]}`. They mix with the labels; a
+                weight of 0 is a missing label.
         """
         check_known(y, self.kinds, "task in the labels to augment:")
         given = self._image_of(x)
@@ -111,7 +113,7 @@ class Augment:
                     task: (of_pixels if self.kinds[task] in PIXELS else linear)(values)
                     for task, values in labels.items()
                 }
-                rest = keras.tree.map_structure(linear, rest)
+                rest = keras.tree.map_structure(partial(_mixed_weights, linear), rest)
             elif moves(layer):
                 _check_crop(layer, before, self.kinds)
                 labels = {
@@ -232,6 +234,13 @@ def _blend(drawn: Mapping[str, Any]) -> Callable[[Any], tf.Tensor]:
         return own * values + (1 - own) * tf.gather(values, drawn["permutation_order"])
 
     return blend
+
+
+def _mixed_weights(blend: Callable[[Any], tf.Tensor], weights: Any) -> tf.Tensor:
+    """Returns the weights of mixed rows: 0, a missing label, where one of the two is 0."""
+    given = tf.cast(weights, tf.float32)
+    mixed = blend(tf.where(given == 0, float("nan"), given))
+    return tf.where(tf.math.is_nan(mixed), 0.0, mixed)
 
 
 def _cut(drawn: Mapping[str, Any]) -> Callable[[Any], tf.Tensor]:

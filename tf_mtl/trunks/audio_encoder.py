@@ -122,6 +122,8 @@ class AudioEncoder(Body):
     def _spectrogram(self, waveforms: Any, name: str) -> Any:
         """Returns normalised decibels `[B, frames, bands, 1]`."""
         window = self._window
+        # float32 also under mixed precision: in bfloat16 waveforms have 8 bits, and the noise of
+        # rounding is louder than what is soft beside a loud sound.
         decibels = keras.layers.MelSpectrogram(
             fft_length=self._fft_length,
             sequence_length=window,
@@ -131,7 +133,10 @@ class AudioEncoder(Body):
             min_freq=min(60.0, self.sampling_rate / 16),
             top_db=1e6,  # it counts from the loudest sound of the whole batch
             name=f"{name}_spectrogram",
+            dtype="float32",
         )(waveforms)
-        frames = keras.layers.Permute((2, 1), name=f"{name}_frames")(decibels)
-        frames = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bands")(frames)
+        frames = keras.layers.Permute((2, 1), name=f"{name}_frames", dtype="float32")(decibels)
+        frames = keras.layers.BatchNormalization(
+            momentum=0.9, name=f"{name}_bands", dtype="float32"
+        )(frames)
         return keras.layers.Reshape((-1, self.num_mel_bins, 1), name=f"{name}_image")(frames)

@@ -18,7 +18,7 @@ from .masked_layers import (
     WithMask,
 )
 from .piece_numbers import PieceNumbers, is_tokenizer
-from .texts import adapted, check_adapted, named, one_text_each, with_vocabulary
+from .texts import adapted, check_adapted, lower_case, named, one_text_each, with_vocabulary
 from .word_layers import AtLeastOneWord, ForgetWords, WordBytes
 
 ENCODERS = ("recurrent", "convolution", "transformer")
@@ -237,7 +237,11 @@ def _check_pieces(characters: int, unknown_rate: float) -> None:
 def _check_words(words: Any, characters: int) -> None:
     check_adapted(words, "words", "TextEncoder", ", or a tokenizer of KerasHub")
     config = words.get_config()
-    by_place = config["split"] == "whitespace" and config["standardize"] in (None, "lower")
+    by_place = config["split"] == "whitespace" and config["standardize"] in (
+        None,
+        "lower",
+        lower_case,
+    )
     if characters and (not by_place or config["ngrams"]):
         raise ValueError(
             "With `characters` every word needs its place: TextVectorization(standardize='lower', "

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def one_text_each(inputs: Any, body: str, name: str) -> Any:
@@ -57,6 +58,18 @@ def check_adapted(layer: Any, argument: str, body: str, instead: str = "") -> No
         )
 
 
+@keras.saving.register_keras_serializable(package="tf_mtl")
+def lower_case(texts: Any) -> Any:
+    """Returns texts in lower case; "lower" of Keras' layer knows the letters of ASCII only.
+
+    >>> lower_case(tf.constant("\u00c4PFEL")).numpy().decode() == "\u00e4pfel"
+    True
+    """
+    # TensorFlow ends a text at a zero byte here, which would then have other words than elsewhere.
+    whole = tf.strings.regex_replace(texts, r"\x00", "\ufffd")
+    return tf.strings.lower(whole, encoding="utf-8")
+
+
 def adapted(texts: Any, most: int | None, **options: Any) -> keras.layers.TextVectorization:
     """Returns a layer that knows the words of texts in lower case, split at white space.
 
@@ -71,7 +84,7 @@ def adapted(texts: Any, most: int | None, **options: Any) -> keras.layers.TextVe
     """
     _check_texts(texts)
     layer = keras.layers.TextVectorization(
-        max_tokens=most, standardize="lower", split="whitespace", **options
+        max_tokens=most, standardize=lower_case, split="whitespace", **options
     )
     layer.adapt(texts)
     return layer
@@ -92,10 +105,17 @@ def _check_texts(texts: Any) -> None:
 def with_vocabulary(layer: keras.layers.TextVectorization) -> keras.layers.TextVectorization:
     """Returns the layer with what it has learnt in its config, where Keras leaves it out."""
     vocabulary = [str(word) for word in layer.get_vocabulary(include_special_tokens=False)]
-    config = {**layer.get_config(), "vocabulary": vocabulary}
-    return keras.layers.TextVectorization.from_config(config)
+    return _like(layer, vocabulary=vocabulary)
 
 
 def named(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
     """Returns a new layer that looks up what another one does."""
-    return type(layer).from_config({**layer.get_config(), "name": name})
+    return _like(layer, name=name)
+
+
+def _like(layer: keras.layers.Layer, **changes: Any) -> keras.layers.Layer:
+    config = {**layer.get_config(), **changes}
+    for argument in ("standardize", "split"):
+        if callable(config.get(argument)):  # as Keras saves it, and expects it
+            config[argument] = keras.saving.serialize_keras_object(config[argument])
+    return type(layer).from_config(config)

@@ -40,14 +40,16 @@ def from_tfds(
 ) -> Splits:
     """Makes training, validation and test data of a TensorFlow Datasets data set.
 
-    Images stay 0 to 255 in the data and are scaled to 0…1 inside the model. If all inputs are
-    single numbers or texts, they are encoded as the columns of a table are. Rows are read while the
-    model trains, and once before for the labels; TFDS itself keeps small data sets in memory.
+    Images and videos stay 0 to 255 in the data and are scaled to 0…1 inside the model. If there are
+    several inputs, all of them single numbers or texts, they are encoded as the columns of a table
+    are. Rows are read while the model trains, and once before for the labels; TFDS itself keeps
+    small data sets in memory.
 
     Args:
         name: Name such as "mnist" or "glue/cola:2.0.0", or a `tfds.core.DatasetBuilder`.
         tasks: `{task: feature}`, or a function from one example to its label.
-        targets: `{task: kind or Target}` for labels whose kind the data set does not tell.
+        targets: `{task: kind or Target}` for labels whose kind the data set does not tell. As a
+            "box" a `BBoxFeature` is read in the order x1, y1, x2, y2.
         inputs: Features to use; if empty, all that are not labels. Or `{name: feature}`, in which a
             feature may also be a function from one example to the input, which the model takes as
             it is: `{"image": lambda row: tf.image.resize(row["image"], (64, 64)) / 255}`. A single
@@ -87,8 +89,12 @@ def from_tfds(
     names = {name: chosen[key] for name, key in identifiers(chosen, taken=list(tasks)).items()}
     texts = split_names(builder, splits)
 
+    read_as = {
+        task: _box(feature, features) if _kind(targets, task) == "box" else feature
+        for task, feature in tasks.items()
+    }
     rows = {
-        part: _rows(builder, text, names, tasks) for part, text in zip(_PARTS, texts, strict=True)
+        part: _rows(builder, text, names, read_as) for part, text in zip(_PARTS, texts, strict=True)
     }
     labels = {
         part: _labels(rows[part], builder, text) for part, text in zip(_PARTS, texts, strict=True)
@@ -201,20 +207,46 @@ def _told(feature: Any) -> str | Target:
     return Target(kind, num_classes=classes, class_names=tuple(names) if names else None)
 
 
+def _kind(targets: Kinds | None, task: str) -> str | None:
+    """Returns the kind that was asked for, if any."""
+    target = (targets or {}).get(task)
+    return target.kind if isinstance(target, Target) else target
+
+
+def _box(feature: Any, features: Mapping[str, Any]) -> Any:
+    """Returns what reads a box as x1, y1, x2, y2, which TFDS has as y1, x1, y2, x2."""
+    import tensorflow_datasets as tfds
+
+    if not isinstance(feature, str) or not isinstance(features[feature], tfds.features.BBoxFeature):
+        return feature
+    if features[feature].bbox_format != tfds.features.BBoxFeature().bbox_format:
+        raise ValueError(
+            f"The boxes of {feature!r} are {features[feature].bbox_format}. Give a function from "
+            "the row to x1, y1, x2, y2 as shares of width and height, from 0 to 1."
+        )
+    return lambda row: tf.gather(row[feature], [1, 0, 3, 2], axis=-1)
+
+
 def _encoded(y: Mapping[str, tf.Tensor], targets: Mapping[str, Target]) -> dict[str, tf.Tensor]:
     """Does to one row what `encode_labels` did to all of them."""
-    found = {}
-    for task, label in y.items():
-        target = targets[task]
-        if label.dtype == tf.string:
-            matches = tf.strings.strip(label) == tf.constant(target.class_names)
-            number = tf.argmax(tf.cast(matches, tf.int32), output_type=tf.int32)
-            found[task] = tf.where(tf.reduce_any(matches), number, MISSING)
-        elif target.kind == "regression":
-            found[task] = tf.cast(label, tf.float32)
-        else:
-            found[task] = tf.cast(label, tf.int32)
-    return found
+    return {task: _encoded_label(label, targets[task]) for task, label in y.items()}
+
+
+def _encoded_label(label: tf.Tensor, target: Target) -> tf.Tensor:
+    if label.dtype == tf.string and target.kind == "regression":
+        text = tf.strings.strip(label)
+        return tf.strings.to_number(tf.where(text == "", "nan", text))
+    if label.dtype == tf.string:
+        matches = tf.strings.strip(label) == tf.constant(target.class_names)
+        number = tf.argmax(tf.cast(matches, tf.int32), output_type=tf.int32)
+        return tf.where(tf.reduce_any(matches), number, MISSING)
+    if target.kind in ("regression", "box"):
+        return tf.cast(label, tf.float32)
+    if label.dtype.is_floating:
+        label = tf.where(tf.math.is_nan(label), tf.cast(MISSING, label.dtype), label)
+    if target.kind == "segmentation" and label.shape.rank == 3:
+        label = label[..., 0]
+    return tf.cast(label, tf.int32)
 
 
 def _cast(x: Any, inputs: Any) -> Any:
@@ -255,7 +287,8 @@ def _network(
 def _is_image(feature: str | Callable[[Any], Any], features: Mapping[str, Any]) -> bool:
     import tensorflow_datasets as tfds
 
-    return isinstance(feature, str) and isinstance(features[feature], tfds.features.Image)
+    kinds = (tfds.features.Image, tfds.features.Video)
+    return isinstance(feature, str) and isinstance(features[feature], kinds)
 
 
 def _text(values: np.ndarray) -> np.ndarray:

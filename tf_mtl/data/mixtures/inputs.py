@@ -24,7 +24,8 @@ class MeanOfPresent(keras.layers.Layer):
 
     Call arguments:
         encodings: `{input: [B, ..., d]}`, all of one shape.
-        present: `{input: [B]}` of bools; an input that is not named is there in every row.
+        present: `{input: [B]}` of bools, or `[B, 1]`; an input that is not named is there in every
+            row.
 
     Returns:
         `[B, ..., d]`.
@@ -56,8 +57,13 @@ class MeanOfPresent(keras.layers.Layer):
             if name not in present:
                 total, count = total + encoding, count + 1.0
                 continue
-            axes = tuple(range(1, len(encoding.shape)))
-            mask = keras.ops.expand_dims(keras.ops.cast(present[name], "bool"), axes)
+            mask = keras.ops.cast(present[name], "bool")
+            if tuple(mask.shape[1:]) not in ((), (1,)):
+                raise ValueError(
+                    "`present` takes a bool for each row, [B] or [B, 1]. Received for "
+                    f"{name!r} the shape {tuple(mask.shape)}."
+                )
+            mask = keras.ops.reshape(mask, (-1, *[1] * (len(encoding.shape) - 1)))
             # Chosen, not multiplied: 0 times NaN is NaN.
             total += keras.ops.where(mask, encoding, keras.ops.zeros_like(encoding))
             count += keras.ops.cast(mask, encoding.dtype)
