@@ -241,6 +241,11 @@ def layers_of(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return list(layer._flatten_layers(include_self=False, recursive=False))
 
 
+def compile_arguments(model: keras.Model) -> dict[str, Any]:
+    """Returns the arguments that a model was compiled with, as they were given."""
+    return dict(model._compile_config.config)
+
+
 def input_structure(model: keras.Model) -> Any:
     """Returns the Keras tensors a functional model was made from, in the structure given."""
     return model._inputs_struct

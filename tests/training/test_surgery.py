@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from tf_mtl import MultiTaskModel, aggregators, build_model, heads, trunks
-from tf_mtl.training import add_head, merge_heads, remove_head, train_only, warm_start
+from tf_mtl.training import (
+    add_head,
+    layerwise_optimizer,
+    merge_heads,
+    remove_head,
+    train_only,
+    warm_start,
+)
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(16, 4)).astype("float32")
@@ -21,14 +28,14 @@ HEADS = {
 }
 
 
-def trained(tasks, trunk=None, **arguments):
+def trained(tasks, trunk=None, optimizer="adam", **arguments):
     model = build_model(
         keras.Input((4,), name="x"),
         trunks.MLP([6]) if trunk is None else trunk,
         {task: HEADS[task]() for task in tasks},
         name="model",
     )
-    model.compile("adam", **arguments)
+    model.compile(optimizer, **arguments)
     model.fit(X, {task: Y[task] for task in tasks}, verbose=0)
     return model
 
@@ -93,6 +100,77 @@ def test_settings_of_compile_are_taken_over():
     assert smaller.aggregator.c == 0.3
     assert remove_head(smaller, "c").aggregator is None  # nothing to combine
     assert not add_head(model, "c", HEADS["c"](), compile=False).compiled
+
+
+def absolute(y_true, y_pred):
+    return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+
+class Halved(keras.metrics.MeanAbsoluteError):
+    """A metric that is not registered."""
+
+    def result(self):
+        return super().result() / 2
+
+
+class Plain(keras.optimizers.SGD):
+    """An optimizer that is not registered."""
+
+
+def test_what_was_compiled_need_not_be_registered():
+    arguments = {"loss": {"a": absolute, "b": "auto"}, "metrics": {"a": [Halved(name="half")]}}
+    model = trained("ab", optimizer=Plain(0.01), **arguments)
+    larger = add_head(model, "c", HEADS["c"]())
+    assert type(larger.optimizer) is Plain
+    logs = larger.evaluate(X, Y, return_dict=True, verbose=0)
+    assert logs["a_half"] == pytest.approx(logs["a_loss"] / 2, rel=1e-5)
+
+
+class NoConfig(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule as in many tutorials, without get_config()."""
+
+    def __call__(self, step):
+        return 0.01
+
+
+def test_settings_that_cannot_be_copied_are_told():
+    model = trained("ab", optimizer=keras.optimizers.SGD(NoConfig()))
+    with pytest.raises(ValueError, match=r"cannot be copied.*compile=False"):
+        add_head(model, "c", HEADS["c"]())
+
+
+def test_arguments_that_are_not_by_task_stay_with_their_tasks():
+    single = trained("a", loss="mae", metrics=["mse"], loss_weights=0.5)
+    larger = add_head(single, "c", HEADS["c"]())
+    config = larger.get_compile_config()
+    assert config["loss"] == {"a": "mae", "c": "auto"}
+    assert config["metrics"] == {"a": ["mse"], "c": "auto"}
+    assert config["loss_weights"] == {"a": 0.5}
+    larger.fit(X, {"a": Y["a"], "c": Y["c"]}, verbose=0)
+    merged = merge_heads(trained("b"), single).get_compile_config()
+    assert merged["loss"] == {"a": "mae", "b": "auto"}
+    assert merged["loss_weights"] == {"a": 0.5}
+    both = trained("ab", loss="mse")  # one loss for all tasks, which class numbers do not suit
+    assert add_head(both, "c", HEADS["c"]()).get_compile_config()["loss"]["c"] == "auto"
+
+
+@pytest.mark.parametrize(("fitted", "scaled"), [(True, False), (False, True)])
+def test_learning_rates_by_layer_stay_with_their_layers(fitted, scaled):
+    model = trained("ab")
+    factors = {"mlp_dense_0": 0.0, "b": 0.1}
+    optimizer = layerwise_optimizer(keras.optimizers.SGD(0.1), model, factors)
+    model.compile(keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer)
+    if fitted:
+        model.fit(X, {task: Y[task] for task in "ab"}, verbose=0)
+    smaller = remove_head(add_head(model, "c", HEADS["c"]()), "b")
+    before = smaller.get_weights()
+    smaller.fit(X, {"a": Y["a"], "c": Y["c"]}, verbose=0)
+    changed = [(a != b).any() for a, b in zip(before, smaller.get_weights(), strict=True)]
+    assert changed == [False, False, True, True, True, True]
+    frozen = add_head(model, "c", HEADS["c"](), freeze=True)
+    frozen.fit(X, Y, verbose=0)
+    optimizer = frozen.optimizer.inner_optimizer if scaled else frozen.optimizer
+    assert optimizer.groups == []
 
 
 def test_weightings_start_anew_and_say_when_they_do_not_fit():

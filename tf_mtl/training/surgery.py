@@ -119,7 +119,7 @@ def merge_heads(
         second: Trained model with other tasks.
         trunk: Whose trunk is kept, with its weights: "first" or "second".
         compile: Whether the result is compiled as the model whose trunk it has, with a new
-            optimizer of the same settings, and as the other's heads say.
+            optimizer of the same settings, and for the other's tasks as the other was.
 
     Raises:
         ValueError: If the models have a task in common, their trunks differ, or the heads of one
