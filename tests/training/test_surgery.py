@@ -270,6 +270,27 @@ def test_trunks_that_are_models_merge_and_others_are_refused():
         merge_heads(first, second, trunk="both")
 
 
+def wrapped(activation):
+    """A layer around a Sequential, which have names of Keras' in their configs."""
+
+    def trunk(inputs):
+        inside = keras.Sequential([keras.layers.Dense(2, activation=activation)])
+        steps = keras.layers.Reshape((4, 1))(inputs)
+        return keras.layers.Flatten()(keras.layers.TimeDistributed(inside)(steps))
+
+    return trunk
+
+
+def test_names_within_layers_do_not_count():
+    first = trained("a", keras.Sequential([keras.layers.Dense(3)]))
+    second = trained("b", keras.Sequential([keras.layers.Dense(3)]))
+    assert merge_heads(first, second).tasks == ["a", "b"]
+    first = trained("a", wrapped("relu"))
+    assert merge_heads(first, trained("b", wrapped("relu"))).tasks == ["a", "b"]
+    with pytest.raises(ValueError, match="not built alike"):
+        merge_heads(first, trained("b", wrapped("tanh")))
+
+
 def test_experts_are_not_taken_for_each_other():
     """Two equal experts on one input and one expert read twice are not the same trunk."""
 

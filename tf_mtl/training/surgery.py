@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..heads import BaseHead
-from ..keras_internals import Functional, input_structure, node_of, place_of
+from ..keras_internals import Functional, input_structure, layers_of, node_of, place_of
 from ..names import check_known, check_task_names
 from ..trunks.graph import nodes_before
 from ..trunks.soft_sharing import Tie
@@ -278,13 +278,23 @@ def _check_alike(first: keras.KerasTensor, second: keras.KerasTensor) -> None:
 
 def _description(layer: Any) -> tuple[Any, ...]:
     """Returns what a layer is, without its name and whether it is trained."""
-    if isinstance(layer, Functional):
+    if isinstance(layer, (Functional, keras.Sequential)):
         inside = [_description(each) for each in layer.layers]
         return (type(layer).__name__, inside)
     if isinstance(layer, keras.layers.InputLayer):
         return (type(layer).__name__, layer.batch_shape, layer.dtype)
     shapes = [tuple(weight.shape) for weight in getattr(layer, "weights", [])]
-    config = layer.get_config() if isinstance(layer, keras.layers.Layer) else {}
+    is_layer = isinstance(layer, keras.layers.Layer)
+    inside = [_description(each) for each in layers_of(layer)] if is_layer else []
+    config = layer.get_config() if is_layer else {}
     left_out = {"name", "trainable", "seed"} | {key for key in config if "_initializer" in key}
-    kept = {key: value for key, value in config.items() if key not in left_out}
-    return (type(layer).__name__, shapes, str(kept))
+    kept = {key: _but_layers(value) for key, value in config.items() if key not in left_out}
+    return (type(layer).__name__, shapes, str(kept), inside)
+
+
+def _but_layers(value: Any) -> Any:
+    """Returns part of a config without layers in it, which have names."""
+    if isinstance(value, Mapping):
+        is_layer = isinstance(value.get("config"), Mapping) and "trainable" in value["config"]
+        return {} if is_layer else {key: _but_layers(each) for key, each in value.items()}
+    return [_but_layers(each) for each in value] if isinstance(value, (list, tuple)) else value
