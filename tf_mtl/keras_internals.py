@@ -22,6 +22,7 @@ from tensorflow.python.ops.resource_variable_ops import default_variable_creator
 
 CompileMetrics = compile_utils.CompileMetrics
 Functional = functional.Functional
+is_made_of_tensors = functional.functional_like_constructor
 untracked = tracking.no_automatic_dependency_tracking
 
 

@@ -195,6 +195,25 @@ def test_a_head_is_removed(tmp_path):
     assert predictions(model).keys() == {"a", "b", "c"}
 
 
+class Counting(MultiTaskModel):
+    """A model with a step of its own."""
+
+    def train_step(self, data):
+        return {**super().train_step(data), "one": 1.0}
+
+
+def test_a_subclass_stays_one():
+    model = build_model(keras.Input((4,)), [3], {task: HEADS[task]() for task in "ab"})
+    own = Counting(model.input, model.task_outputs)
+    own.compile("adam")
+    larger = add_head(own, "c", HEADS["c"]())
+    assert larger.fit(X, Y, verbose=0).history["one"] == [1.0]
+    other = build_model(keras.Input((4,)), [3], {"c": HEADS["c"]()})
+    assert [type(each) for each in (remove_head(larger, "b"), merge_heads(own, other))] == (
+        [Counting, Counting]
+    )
+
+
 def test_inputs_of_a_removed_head_go_with_it():
     inputs = {name: keras.Input((4,), name=name) for name in ("x", "z")}
     outputs = {

@@ -8,7 +8,14 @@ from typing import Any
 import keras
 
 from ..heads import BaseHead
-from ..keras_internals import Functional, input_structure, layers_of, node_of, place_of
+from ..keras_internals import (
+    Functional,
+    input_structure,
+    is_made_of_tensors,
+    layers_of,
+    node_of,
+    place_of,
+)
 from ..names import check_known, check_task_names
 from ..trunks.graph import nodes_before
 from ..trunks.soft_sharing import Tie
@@ -26,7 +33,8 @@ def add_head(
 ) -> MultiTaskModel:
     """Returns a model with one task more, on the layers and weights of a trained one.
 
-    The given model stays usable; the two share their layers, and predict the same.
+    The given model stays usable; the two share their layers, and predict the same. A subclass stays
+    one, with its `train_step`, if its constructor takes inputs and outputs (or `*args, **kwargs`).
 
     Args:
         model: Trained model.
@@ -60,7 +68,7 @@ def add_head(
     reads = head.reads if isinstance(head, BaseHead) else ()
     check_known(reads, [*outputs, *inputs], f"task or input that the head of {task!r} reads:")
     output = head(tensor, *(outputs.get(name, inputs.get(name)) for name in reads))
-    extended = MultiTaskModel(input_structure(model), {**outputs, task: output}, name=model.name)
+    extended = _like(model, input_structure(model), {**outputs, task: output})
     if freeze:
         train_only(extended, task)
     if compile:
@@ -96,7 +104,7 @@ def remove_head(model: MultiTaskModel, task: str, compile: bool = True) -> Multi
     if isinstance(inputs, Mapping):
         used = {id(each) for node in nodes_before(list(outputs.values())) for each in node.outputs}
         inputs = {name: tensor for name, tensor in inputs.items() if id(tensor) in used}
-    reduced = MultiTaskModel(inputs, outputs, name=model.name)
+    reduced = _like(model, inputs, outputs)
     if any(isinstance(layer, Tie) for layer in reduced.layers):
         # The given model's tie still counts all tasks; one that is called anew counts those left.
         reduced = keras.models.clone_model(reduced, clone_function=_but_ties)
@@ -145,7 +153,7 @@ def merge_heads(
     moved = _moved(other, features, kept)
     outputs = {**kept.task_outputs, **moved}
     ordered = {task: outputs[task] for task in (*first.tasks, *second.tasks)}
-    merged = MultiTaskModel(input_structure(kept), ordered, name=kept.name)
+    merged = _like(kept, input_structure(kept), ordered)
     if compile:
         compile_like(merged, kept, dict.fromkeys(other.heads, "auto"), other)
     return merged
@@ -188,6 +196,12 @@ def train_only(model: MultiTaskModel, tasks: str | Iterable[str]) -> None:
     for layers in operations.values():
         for key, layer in layers.items():
             layer.trainable = key in own and key not in others
+
+
+def _like(model: MultiTaskModel, inputs: Any, outputs: Mapping[str, Any]) -> MultiTaskModel:
+    """Returns a model of the same class, unless that cannot be made of inputs and outputs."""
+    made = type(model) if is_made_of_tensors(type(model)) else MultiTaskModel
+    return made(inputs, outputs, name=model.name)
 
 
 def _features(model: MultiTaskModel) -> keras.KerasTensor:
