@@ -240,6 +240,20 @@ def test_added_heads_of_layers_and_on_named_features():
         add_head(model, "a", heads.Regression())
 
 
+def test_heads_and_features_that_are_not_clear():
+    model = build_model(keras.Input((4,)), trunks.SoftSharing([3]), {t: HEADS[t]() for t in "ab"})
+    with pytest.raises(ValueError, match="'soft_sharing' has 2 outputs, of one call or several"):
+        add_head(model, "c", HEADS["c"](), features="soft_sharing")
+    with pytest.raises(ValueError, match="task 'c' is called 'a', as is an input or a layer"):
+        add_head(model, "c", model.heads["a"], features="a")
+    with pytest.raises(ValueError, match="task 'c' is the class Regression"):
+        add_head(model, "c", heads.Regression, features="a")
+    inputs = keras.Input((4,))
+    plain = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    with pytest.raises(TypeError, match=r"MultiTaskModel\(model.input"):
+        add_head(plain, "c", HEADS["c"]())
+
+
 def test_only_some_tasks_are_trained():
     model = trained("abc", trunks.HardSharing(trunks.MLP([6]), towers=[5]))
     train_only(model, ["a", "c"])

@@ -19,6 +19,7 @@ from ..keras_internals import (
 from ..names import check_known, check_task_names
 from ..trunks.graph import nodes_before
 from ..trunks.soft_sharing import Tie
+from .build_model import check_head
 from .model import MultiTaskModel
 from .recompile import compile_like
 
@@ -47,15 +48,19 @@ def add_head(
             the same settings, and with the loss and the metrics of the head.
 
     Raises:
-        ValueError: If the task is there already, or it is not clear what the head is to read.
+        TypeError: If it is no multi-task model.
+        ValueError: If the task is there already, its head is none or has the name of a layer, or it
+            is not clear what the head is to read.
 
     >>> from tf_mtl import build_model, heads, trunks
     >>> model = build_model(keras.Input((4,)), trunks.MLP([8]), {"price": heads.Regression()})
     >>> add_head(model, "sold", heads.BinaryClassification()).tasks
     ['price', 'sold']
     """
+    _check_models(model)
     outputs = model.task_outputs
     check_task_names([task])
+    check_head(task, head)
     if task in outputs:
         raise ValueError(
             f"The model has a task {task!r} already. Its tasks are {model.tasks}. Choose another "
@@ -64,6 +69,11 @@ def add_head(
     tensor = _features(model) if features is None else _named_features(model, features)
     if isinstance(head, BaseHead) and not head.named_by_user and not head.built:
         head.name = task
+    if getattr(head, "name", None) in {layer.name for layer in model.layers}:
+        raise ValueError(
+            f"The head of task {task!r} is called {head.name!r}, as is an input or a layer of the "
+            "model. Choose another name for the task, or give a new head one: name='...'."
+        )
     inputs = {each.name: each for each in model.inputs}
     reads = head.reads if isinstance(head, BaseHead) else ()
     check_known(reads, [*outputs, *inputs], f"task or input that the head of {task!r} reads:")
@@ -96,6 +106,7 @@ def remove_head(model: MultiTaskModel, task: str, compile: bool = True) -> Multi
     >>> remove_head(model, "sold").tasks
     ['price']
     """
+    _check_models(model)
     check_known([task], model.tasks, "task of the model:")
     outputs = {name: output for name, output in model.task_outputs.items() if name != task}
     if not outputs:
@@ -141,6 +152,7 @@ def merge_heads(
     """
     if trunk not in ("first", "second"):
         raise ValueError(f"`trunk` must be 'first' or 'second'. Received: trunk={trunk!r}.")
+    _check_models(first, second)
     both = [task for task in first.tasks if task in second.tasks]
     if both:
         raise ValueError(
@@ -179,6 +191,7 @@ def train_only(model: MultiTaskModel, tasks: str | Iterable[str]) -> None:
     >>> len(model.trainable_variables), len(model.non_trainable_variables)
     (2, 4)
     """
+    _check_models(model)
     trained = [tasks] if isinstance(tasks, str) else list(tasks)
     check_known(trained, model.tasks, "task of the model:")
     operations = {
@@ -196,6 +209,15 @@ def train_only(model: MultiTaskModel, tasks: str | Iterable[str]) -> None:
     for layers in operations.values():
         for key, layer in layers.items():
             layer.trainable = key in own and key not in others
+
+
+def _check_models(*models: Any) -> None:
+    for model in models:
+        if not isinstance(model, MultiTaskModel) or not model.tasks:
+            raise TypeError(
+                f"Expected a MultiTaskModel with tasks. Received: {model!r}. Make one of a Keras "
+                "model, on its layers: MultiTaskModel(model.input, {'task': model.output})."
+            )
 
 
 def _like(model: MultiTaskModel, inputs: Any, outputs: Mapping[str, Any]) -> MultiTaskModel:
@@ -219,11 +241,16 @@ def _features(model: MultiTaskModel) -> keras.KerasTensor:
 def _named_features(model: MultiTaskModel, name: str) -> keras.KerasTensor:
     if name in model.task_outputs:
         return _first_input(model.task_outputs[name])
-    nodes = {node.operation.name: node for node in nodes_before(list(model.task_outputs.values()))}
-    check_known([name], [*model.tasks, *nodes], "task or layer in `features`:")
-    outputs = nodes[name].outputs
+    outputs_of: dict[str, list[Any]] = {}
+    for node in nodes_before(list(model.task_outputs.values())):
+        outputs_of.setdefault(node.operation.name, []).extend(node.outputs)
+    check_known([name], [*model.tasks, *outputs_of], "task or layer in `features`:")
+    outputs = outputs_of[name]
     if len(outputs) != 1:
-        raise ValueError(f"Layer {name!r} has {len(outputs)} outputs. Name a layer with one.")
+        raise ValueError(
+            f"Layer {name!r} has {len(outputs)} outputs, of one call or several. Name a layer with "
+            "one, or a task."
+        )
     return outputs[0]
 
 
