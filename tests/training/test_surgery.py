@@ -268,6 +268,13 @@ def test_only_some_tasks_are_trained():
         train_only(twice, "a")
 
 
+def test_some_tasks_of_a_frozen_model_are_trained():
+    model = trained("ab")
+    model.trainable = False
+    train_only(model, "a")
+    assert [v.path for v in model.trainable_variables] == ["a/value/kernel", "a/value/bias"]
+
+
 @pytest.mark.parametrize("trunk", ["first", "second"])
 def test_heads_of_two_models_on_one_trunk(trunk, tmp_path):
     first, second = trained("ab"), trained("c", metrics={"c": ["accuracy"]})

@@ -17,6 +17,7 @@ from ..keras_internals import (
     place_of,
 )
 from ..names import check_known, check_task_names
+from ..trunks.freezing import train_layers
 from ..trunks.graph import nodes_before
 from ..trunks.soft_sharing import Tie
 from .build_model import check_head
@@ -204,11 +205,10 @@ def train_only(model: MultiTaskModel, tasks: str | Iterable[str]) -> None:
     }
     others = {key for task in operations if task not in trained for key in operations[task]}
     own = {key: each for task in trained for key, each in operations[task].items()}
-    if not set(own) - others:
+    freed = [layer for key, layer in own.items() if key not in others]
+    if not freed:
         raise ValueError(f"The tasks {trained} have no layer with weights of their own to train.")
-    for layers in operations.values():
-        for key, layer in layers.items():
-            layer.trainable = key in own and key not in others
+    train_layers(model, freed)
 
 
 def _check_models(*models: Any) -> None:

@@ -43,8 +43,7 @@ def set_trainable(network: keras.Model, trainable: Trainable) -> None:
     >>> [layer.name for layer in network.layers if layer.trainable]
     ['b', 'c']
     """
-    freed = chosen_layers([network], trainable)
-    write_flags(_flags(network, freed))
+    train_layers(network, chosen_layers([network], trainable))
 
 
 def leaf_layers(layers: Iterable[Any]) -> list[keras.layers.Layer]:
@@ -88,6 +87,21 @@ def chosen_layers(layers: Sequence[Any], trainable: Trainable) -> list[keras.lay
     return leaves[weighted[-trainable] :] if trainable else []
 
 
+def train_layers(network: keras.Model, freed: Sequence[Any]) -> None:
+    """Frees some layers of a network and freezes all others: models as soon as no part is freed."""
+    inside = {id(each) for layer in freed for each in sublayers(layer)}
+    write_flags(
+        {
+            layer: id(layer) in inside
+            or (
+                isinstance(layer, keras.Model)
+                and any(id(each) in inside for each in sublayers(layer))
+            )
+            for layer in sublayers(network)
+        }
+    )
+
+
 def write_flags(flags: dict[keras.layers.Layer, bool]) -> None:
     """Sets `trainable` of layers, given with each layer behind the one it is in."""
     for layer, flag in flags.items():
@@ -103,16 +117,6 @@ def freeze_inside(model: keras.Model) -> None:
     for layer in sublayers(model):
         if not layer.trainable and not isinstance(layer, keras.Model):
             write_flags(dict.fromkeys(sublayers(layer), False))
-
-
-def _flags(network: keras.Model, freed: Sequence[Any]) -> dict[keras.layers.Layer, bool]:
-    """Returns `trainable` for a network and all within it: models as soon as a part of them is."""
-    inside = {id(each) for layer in freed for each in sublayers(layer)}
-    return {
-        layer: id(layer) in inside
-        or (isinstance(layer, keras.Model) and any(id(each) in inside for each in sublayers(layer)))
-        for layer in sublayers(network)
-    }
 
 
 def _first_leaves(layers: Sequence[Any]) -> dict[str, list[keras.layers.Layer]]:
