@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..keras_internals import sublayers
+from ..keras_internals import Functional, is_made_of_tensors, sublayers
 from ..names import check_known
 from ..whole_numbers import is_whole
 
@@ -108,15 +108,30 @@ def write_flags(flags: dict[keras.layers.Layer, bool]) -> None:
         layer.trainable = flag
 
 
-def freeze_inside(model: keras.Model) -> None:
-    """Freezes what is inside frozen layers of a model that was made from its configuration.
+def freeze_inside(layers: Iterable[Any]) -> None:
+    """Freezes what is inside those layers that are frozen.
 
-    A layer that makes layers of its own when it is built, such as a head or a transformer block,
-    comes back frozen from a file, but what is inside it would be trained.
+    A layer that makes layers of its own, such as a head or a subclassed model, comes back frozen
+    from its configuration, but what is inside it would be trained.
     """
-    for layer in sublayers(model):
-        if not layer.trainable and not isinstance(layer, keras.Model):
+    for layer in layers:
+        if not layer.trainable:
             write_flags(dict.fromkeys(sublayers(layer), False))
+
+
+def without_flags(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers and models within a model whose configs do not tell what is frozen inside.
+
+    Those of functional and sequential models do, and some of their layers may be trained.
+    """
+    return [
+        layer
+        for layer in sublayers(model)
+        if not isinstance(layer, keras.Sequential)
+        and not (
+            type(layer).get_config is Functional.get_config and is_made_of_tensors(type(layer))
+        )
+    ]
 
 
 def _first_leaves(layers: Sequence[Any]) -> dict[str, list[keras.layers.Layer]]:
