@@ -435,6 +435,15 @@ def test_a_loaded_model_keeps_its_rates(make, layer, trained, tmp_path):
     assert all(np.array_equal(first, second) for first, second in zip(before, still, strict=True))
 
 
+def test_rates_of_a_network_that_is_not_trained_are_refused():
+    """They were none, and so all layers had the full rate when they were freed later."""
+    body = network()
+    trunks.set_trainable(body, False)
+    for each in (body, keras.Sequential([keras.layers.Dense(3)])):
+        with pytest.raises(ValueError, match="is frozen, or not built yet"):
+            layer_decay(each, 0.5)
+
+
 def test_a_group_that_is_not_trained_is_named():
     model = model_of(None)
     optimizer = layerwise_optimizer("adam", model, {"low": 0.5})

@@ -239,7 +239,7 @@ def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
         rate: Factor from a layer to the one below, in (0, 1]; Howard & Ruder use 1 / 2.6.
 
     Raises:
-        ValueError: If the rate is outside its range.
+        ValueError: If the rate is outside its range, or no layer of the network is trained.
 
     >>> network = keras.Sequential(
     ...     [keras.Input((2,)), *(keras.layers.Dense(2, name=name) for name in "abc")]
@@ -251,6 +251,11 @@ def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
         raise ValueError(f"`rate` must be in (0, 1]. Received: rate={rate}.")
     trained = (layer.name for layer in leaf_layers([network]) if layer.trainable_weights)
     names = list(dict.fromkeys(trained))  # copies in experts are as deep as each other
+    if not names:
+        raise ValueError(
+            f"No layer of {network.name!r} is trained: it is frozen, or not built yet. Call "
+            "tf_mtl.trunks.set_trainable(network, ...) first, and build the model."
+        )
     return {name: rate ** (len(names) - 1 - i) for i, name in enumerate(names)}
 
 
