@@ -410,6 +410,21 @@ def test_warm_start_of_adapted_normalization():
     np.testing.assert_array_equal(np.array(model(x)["a"]), np.array(source(x)["a"]))
 
 
+def test_warm_start_with_other_vocabularies_is_told(recwarn):
+    def made(words):
+        lookup = keras.layers.StringLookup(vocabulary=words, name="lookup")
+        numbers = lookup(keras.Input((1,), dtype="string"))
+        body = keras.layers.Embedding(3, 2, name="embedding")(numbers)
+        return build_model(keras.layers.Flatten()(body), [3], {"a": heads.Regression()})
+
+    assert "embedding" in warm_start(made(["no", "yes"]), made(["no", "yes"])).copied
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"\['lookup'\] have other vocabularies"):
+        warm_start(made(["no", "yes"]), made(["yes", "no"]))
+    with pytest.raises(TypeError, match="Received: ndarray"):
+        warm_start(made(["no", "yes"]), X)
+
+
 def test_warm_start_of_weights_beside_the_layers():
     first, second = trained("a", Scaled(name="scaled")), trained("a", Scaled(name="scaled"))
     report = warm_start(second, first)
