@@ -22,6 +22,7 @@ from tensorflow.python.ops.resource_variable_ops import default_variable_creator
 
 CompileMetrics = compile_utils.CompileMetrics
 Functional = functional.Functional
+is_made_of_tensors = functional.functional_like_constructor
 untracked = tracking.no_automatic_dependency_tracking
 
 
@@ -239,6 +240,11 @@ def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 def layers_of(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layers that a layer holds itself, in the order in which it came by them."""
     return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def compile_arguments(model: keras.Model) -> dict[str, Any]:
+    """Returns the arguments that a model was compiled with, as they were given."""
+    return dict(model._compile_config.config)
 
 
 def input_structure(model: keras.Model) -> Any:

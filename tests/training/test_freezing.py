@@ -98,6 +98,52 @@ def test_layers_are_frozen_by_number_or_name_also_after_saving(trainable, expect
     }
 
 
+class Subclassed(keras.Model):
+    """A model whose config does not hold its layers."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(3, name="dense")
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+class Named(keras.Model):
+    """A functional model whose config holds its name alone, as those of KerasHub."""
+
+    def __init__(self, **kwargs):
+        inputs = keras.Input((4,))
+        super().__init__(inputs, keras.layers.Dense(3)(inputs), **kwargs)
+
+    def get_config(self):
+        return {"name": self.name, "trainable": self.trainable}
+
+
+def names_of(model):
+    return [variable.path for variable in model.trainable_variables]
+
+
+@pytest.mark.parametrize("made", [Subclassed, Named])
+def test_what_is_frozen_is_frozen_inside_also_after_saving(made, tmp_path):
+    body = made()
+    tasks = {"a": heads.Regression(trainable=False), "b": heads.BinaryClassification()}
+    model = build_model(keras.Input((4,)), body, tasks)
+    trunks.set_trainable(body, False)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", {made.__name__: made})
+    assert names_of(model) == names_of(loaded) == ["b/probability/kernel", "b/probability/bias"]
+    assert not [name for name in names_of(keras.models.clone_model(model)) if "value" in name]
+
+
+def test_parts_of_frozen_layers_may_be_trained_as_in_keras():
+    body = Subclassed(name="body")
+    body.trainable = False
+    body.dense.trainable = True
+    model = build_model(keras.Input((4,)), body, {"a": heads.Regression()})
+    assert names_of(model)[:2] == ["body/dense/kernel", "body/dense/bias"]
+
+
 def test_layers_to_be_trained_that_are_not_there():
     with pytest.raises(ValueError, match="from 0 to 6"):
         trunks.set_trainable(network(), 7)
@@ -387,6 +433,15 @@ def test_a_loaded_model_keeps_its_rates(make, layer, trained, tmp_path):
     assert all(np.array_equal(first, second) for first, second in pairs)
     still = loaded.get_layer("body").get_layer(layer).get_weights()
     assert all(np.array_equal(first, second) for first, second in zip(before, still, strict=True))
+
+
+def test_rates_of_a_network_that_is_not_trained_are_refused():
+    """They were none, and so all layers had the full rate when they were freed later."""
+    body = network()
+    trunks.set_trainable(body, False)
+    for each in (body, keras.Sequential([keras.layers.Dense(3)])):
+        with pytest.raises(ValueError, match="is frozen, or not built yet"):
+            layer_decay(each, 0.5)
 
 
 def test_a_group_that_is_not_trained_is_named():

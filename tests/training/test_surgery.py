@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from tf_mtl import MultiTaskModel, aggregators, build_model, heads, trunks
-from tf_mtl.training import add_head, merge_heads, remove_head, train_only, warm_start
+from tf_mtl.training import (
+    add_head,
+    layerwise_optimizer,
+    merge_heads,
+    remove_head,
+    train_only,
+    warm_start,
+)
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(16, 4)).astype("float32")
@@ -21,14 +28,14 @@ HEADS = {
 }
 
 
-def trained(tasks, trunk=None, **arguments):
+def trained(tasks, trunk=None, optimizer="adam", **arguments):
     model = build_model(
         keras.Input((4,), name="x"),
         trunks.MLP([6]) if trunk is None else trunk,
         {task: HEADS[task]() for task in tasks},
         name="model",
     )
-    model.compile("adam", **arguments)
+    model.compile(optimizer, **arguments)
     model.fit(X, {task: Y[task] for task in tasks}, verbose=0)
     return model
 
@@ -95,6 +102,77 @@ def test_settings_of_compile_are_taken_over():
     assert not add_head(model, "c", HEADS["c"](), compile=False).compiled
 
 
+def absolute(y_true, y_pred):
+    return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+
+class Halved(keras.metrics.MeanAbsoluteError):
+    """A metric that is not registered."""
+
+    def result(self):
+        return super().result() / 2
+
+
+class Plain(keras.optimizers.SGD):
+    """An optimizer that is not registered."""
+
+
+def test_what_was_compiled_need_not_be_registered():
+    arguments = {"loss": {"a": absolute, "b": "auto"}, "metrics": {"a": [Halved(name="half")]}}
+    model = trained("ab", optimizer=Plain(0.01), **arguments)
+    larger = add_head(model, "c", HEADS["c"]())
+    assert type(larger.optimizer) is Plain
+    logs = larger.evaluate(X, Y, return_dict=True, verbose=0)
+    assert logs["a_half"] == pytest.approx(logs["a_loss"] / 2, rel=1e-5)
+
+
+class NoConfig(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule as in many tutorials, without get_config()."""
+
+    def __call__(self, step):
+        return 0.01
+
+
+def test_settings_that_cannot_be_copied_are_told():
+    model = trained("ab", optimizer=keras.optimizers.SGD(NoConfig()))
+    with pytest.raises(ValueError, match=r"cannot be copied.*compile=False"):
+        add_head(model, "c", HEADS["c"]())
+
+
+def test_arguments_that_are_not_by_task_stay_with_their_tasks():
+    single = trained("a", loss="mae", metrics=["mse"], loss_weights=0.5)
+    larger = add_head(single, "c", HEADS["c"]())
+    config = larger.get_compile_config()
+    assert config["loss"] == {"a": "mae", "c": "auto"}
+    assert config["metrics"] == {"a": ["mse"], "c": "auto"}
+    assert config["loss_weights"] == {"a": 0.5}
+    larger.fit(X, {"a": Y["a"], "c": Y["c"]}, verbose=0)
+    merged = merge_heads(trained("b"), single).get_compile_config()
+    assert merged["loss"] == {"a": "mae", "b": "auto"}
+    assert merged["loss_weights"] == {"a": 0.5}
+    both = trained("ab", loss="mse")  # one loss for all tasks, which class numbers do not suit
+    assert add_head(both, "c", HEADS["c"]()).get_compile_config()["loss"]["c"] == "auto"
+
+
+@pytest.mark.parametrize(("fitted", "scaled"), [(True, False), (False, True)])
+def test_learning_rates_by_layer_stay_with_their_layers(fitted, scaled):
+    model = trained("ab")
+    factors = {"mlp_dense_0": 0.0, "b": 0.1}
+    optimizer = layerwise_optimizer(keras.optimizers.SGD(0.1), model, factors)
+    model.compile(keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer)
+    if fitted:
+        model.fit(X, {task: Y[task] for task in "ab"}, verbose=0)
+    smaller = remove_head(add_head(model, "c", HEADS["c"]()), "b")
+    before = smaller.get_weights()
+    smaller.fit(X, {"a": Y["a"], "c": Y["c"]}, verbose=0)
+    changed = [(a != b).any() for a, b in zip(before, smaller.get_weights(), strict=True)]
+    assert changed == [False, False, True, True, True, True]
+    frozen = add_head(model, "c", HEADS["c"](), freeze=True)
+    frozen.fit(X, Y, verbose=0)
+    optimizer = frozen.optimizer.inner_optimizer if scaled else frozen.optimizer
+    assert optimizer.groups == []
+
+
 def test_weightings_start_anew_and_say_when_they_do_not_fit():
     model = trained("ab", loss_weights="uncertainty")
     larger = add_head(model, "c", HEADS["c"]())
@@ -115,6 +193,25 @@ def test_a_head_is_removed(tmp_path):
     smaller.fit(X, {"a": Y["a"], "c": Y["c"]}, verbose=0)
     assert equal(predictions(smaller), predictions(reloaded(smaller, tmp_path)), "ac")
     assert predictions(model).keys() == {"a", "b", "c"}
+
+
+class Counting(MultiTaskModel):
+    """A model with a step of its own."""
+
+    def train_step(self, data):
+        return {**super().train_step(data), "one": 1.0}
+
+
+def test_a_subclass_stays_one():
+    model = build_model(keras.Input((4,)), [3], {task: HEADS[task]() for task in "ab"})
+    own = Counting(model.input, model.task_outputs)
+    own.compile("adam")
+    larger = add_head(own, "c", HEADS["c"]())
+    assert larger.fit(X, Y, verbose=0).history["one"] == [1.0]
+    other = build_model(keras.Input((4,)), [3], {"c": HEADS["c"]()})
+    assert [type(each) for each in (remove_head(larger, "b"), merge_heads(own, other))] == (
+        [Counting, Counting]
+    )
 
 
 def test_inputs_of_a_removed_head_go_with_it():
@@ -143,6 +240,20 @@ def test_added_heads_of_layers_and_on_named_features():
         add_head(model, "a", heads.Regression())
 
 
+def test_heads_and_features_that_are_not_clear():
+    model = build_model(keras.Input((4,)), trunks.SoftSharing([3]), {t: HEADS[t]() for t in "ab"})
+    with pytest.raises(ValueError, match="'soft_sharing' has 2 outputs, of one call or several"):
+        add_head(model, "c", HEADS["c"](), features="soft_sharing")
+    with pytest.raises(ValueError, match="task 'c' is called 'a', as is an input or a layer"):
+        add_head(model, "c", model.heads["a"], features="a")
+    with pytest.raises(ValueError, match="task 'c' is the class Regression"):
+        add_head(model, "c", heads.Regression, features="a")
+    inputs = keras.Input((4,))
+    plain = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    with pytest.raises(TypeError, match=r"MultiTaskModel\(model.input"):
+        add_head(plain, "c", HEADS["c"]())
+
+
 def test_only_some_tasks_are_trained():
     model = trained("abc", trunks.HardSharing(trunks.MLP([6]), towers=[5]))
     train_only(model, ["a", "c"])
@@ -155,6 +266,13 @@ def test_only_some_tasks_are_trained():
     twice = MultiTaskModel(inputs, {"a": output, "b": output})
     with pytest.raises(ValueError, match="no layer with weights of their own"):
         train_only(twice, "a")
+
+
+def test_some_tasks_of_a_frozen_model_are_trained():
+    model = trained("ab")
+    model.trainable = False
+    train_only(model, "a")
+    assert [v.path for v in model.trainable_variables] == ["a/value/kernel", "a/value/bias"]
 
 
 @pytest.mark.parametrize("trunk", ["first", "second"])
@@ -190,6 +308,27 @@ def test_trunks_that_are_models_merge_and_others_are_refused():
         merge_heads(first, trained("ab", network()))
     with pytest.raises(ValueError, match="'first' or 'second'"):
         merge_heads(first, second, trunk="both")
+
+
+def wrapped(activation):
+    """A layer around a Sequential, which have names of Keras' in their configs."""
+
+    def trunk(inputs):
+        inside = keras.Sequential([keras.layers.Dense(2, activation=activation)])
+        steps = keras.layers.Reshape((4, 1))(inputs)
+        return keras.layers.Flatten()(keras.layers.TimeDistributed(inside)(steps))
+
+    return trunk
+
+
+def test_names_within_layers_do_not_count():
+    first = trained("a", keras.Sequential([keras.layers.Dense(3)]))
+    second = trained("b", keras.Sequential([keras.layers.Dense(3)]))
+    assert merge_heads(first, second).tasks == ["a", "b"]
+    first = trained("a", wrapped("relu"))
+    assert merge_heads(first, trained("b", wrapped("relu"))).tasks == ["a", "b"]
+    with pytest.raises(ValueError, match="not built alike"):
+        merge_heads(first, trained("b", wrapped("tanh")))
 
 
 def test_experts_are_not_taken_for_each_other():
@@ -269,6 +408,21 @@ def test_warm_start_of_adapted_normalization():
     source, model = made(x), made(x + 100)
     assert "normal" in warm_start(model, source).copied
     np.testing.assert_array_equal(np.array(model(x)["a"]), np.array(source(x)["a"]))
+
+
+def test_warm_start_with_other_vocabularies_is_told(recwarn):
+    def made(words):
+        lookup = keras.layers.StringLookup(vocabulary=words, name="lookup")
+        numbers = lookup(keras.Input((1,), dtype="string"))
+        body = keras.layers.Embedding(3, 2, name="embedding")(numbers)
+        return build_model(keras.layers.Flatten()(body), [3], {"a": heads.Regression()})
+
+    assert "embedding" in warm_start(made(["no", "yes"]), made(["no", "yes"])).copied
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"\['lookup'\] have other vocabularies"):
+        warm_start(made(["no", "yes"]), made(["yes", "no"]))
+    with pytest.raises(TypeError, match="Received: ndarray"):
+        warm_start(made(["no", "yes"]), X)
 
 
 def test_warm_start_of_weights_beside_the_layers():

@@ -67,6 +67,17 @@ def test_a_class_is_given_by_name():
         trunks.backbone(keras.applications.MobileNetV2, (32, 32, 3), weights=None)
 
 
+def test_a_file_of_a_whole_backbone_is_told(tmp_path):
+    path = tmp_path / "whole.weights.h5"
+    backbone = trunks.backbone("MobileNet", (32, 32, 3), weights=None)
+    backbone.save_weights(path)
+    with pytest.raises(ValueError, match=r"do not fit .* weights=None\).load_weights"):
+        trunks.backbone("MobileNet", (32, 32, 3), weights=path)
+    backbone.layers[-1].save_weights(path)
+    again = trunks.backbone("MobileNet", (32, 32, 3), weights=path)
+    assert all(map(np.array_equal, again.get_weights(), backbone.get_weights()))
+
+
 def test_what_a_name_needs():
     with pytest.raises(ValueError, match="needs `input_shape`"):
         trunks.backbone("MobileNetV2", weights=None)

@@ -33,9 +33,9 @@ def build_model(
         name: Name of the model.
 
     Raises:
-        ValueError: If there is no head, a task's name is unsuitable or that of an input or layer,
-            the trunk's features do not match the tasks, or a head reads a task or input that is not
-            there.
+        ValueError: If there is no head, or a class in place of one, a task's name is unsuitable or
+            that of an input or layer, the trunk's features do not match the tasks, or a head reads
+            a task or input that is not there.
         TypeError: If `trunk` is nothing of the kind.
 
     >>> from tf_mtl import heads, trunks
@@ -79,6 +79,20 @@ def build_model(
     return MultiTaskModel(sources, {task: outputs[task] for task in heads}, name=name)
 
 
+def check_head(task: str, head: Any) -> None:
+    """Raises `ValueError` for what makes no output of features: a name, or a class."""
+    if isinstance(head, type):
+        raise ValueError(
+            f"The head of task {task!r} is the class {head.__name__}. Make one: "
+            f"{head.__name__}(...)."
+        )
+    if not callable(head):
+        raise ValueError(
+            f"The head of task {task!r} must be one of tf_mtl.heads or a Keras layer. "
+            f"Received: {head!r}."
+        )
+
+
 def _reads(head: Any) -> tuple[str, ...]:
     return head.reads if isinstance(head, BaseHead) else ()
 
@@ -90,11 +104,7 @@ def _in_reading_order(heads: Mapping[str, Any], inputs: Mapping[str, Any]) -> li
     while waiting:
         for task in waiting:
             head = heads[task]
-            if not callable(head):
-                raise ValueError(
-                    f"The head of task {task!r} must be one of tf_mtl.heads or a Keras layer. "
-                    f"Received: {head!r}."
-                )
+            check_head(task, head)
             what = f"task or input that the head of task {task!r} reads:"
             check_known(_reads(head), [*(name for name in heads if name != task), *inputs], what)
             if not any(name in waiting for name in _reads(head)):

@@ -143,6 +143,25 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
         optimizer = keras.optimizers.deserialize(config["optimizer"], custom_objects)
         return cls(**{**config, "optimizer": optimizer})
 
+    def for_model(self, model: keras.Model, variables: Sequence[Any]) -> LayerwiseOptimizer:
+        """Returns a new one of the same rates for a model that has some of the variables.
+
+        Groups of which it trains none are left out.
+
+        Args:
+            model: Model to be compiled with the result.
+            variables: Those of the model that this optimizer was made for.
+        """
+        known = self._recognized(self._trainable_variables if self.built else variables)
+        trained = {id(each): i for i, each in enumerate(model.trainable_variables)}
+        groups = [
+            (factor, [trained[id(known[i])] for i in members if id(known.get(i)) in trained])
+            for factor, members in self.groups
+        ]
+        optimizer = keras.optimizers.deserialize(self.get_config()["optimizer"])
+        kept = [group for group in groups if group[1]]
+        return LayerwiseOptimizer(optimizer, kept, _made_for(model), self.name)
+
     def _recognized(self, variables: Sequence[Any]) -> dict[int, Any]:
         """Returns `{number in made_for: variable}`, more variables behind them left out."""
         of_path: dict[str, list[Any]] = {}
@@ -209,8 +228,7 @@ def layerwise_optimizer(
         (factors[name], [number for number, owner in enumerate(owners) if owner == name])
         for name in factors
     ]
-    made_for = [(each.path, list(each.shape)) for each in model.trainable_variables]
-    return LayerwiseOptimizer(keras.optimizers.get(optimizer), groups, made_for)
+    return LayerwiseOptimizer(keras.optimizers.get(optimizer), groups, _made_for(model))
 
 
 def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
@@ -221,7 +239,7 @@ def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
         rate: Factor from a layer to the one below, in (0, 1]; Howard & Ruder use 1 / 2.6.
 
     Raises:
-        ValueError: If the rate is outside its range.
+        ValueError: If the rate is outside its range, or no layer of the network is trained.
 
     >>> network = keras.Sequential(
     ...     [keras.Input((2,)), *(keras.layers.Dense(2, name=name) for name in "abc")]
@@ -233,6 +251,11 @@ def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
         raise ValueError(f"`rate` must be in (0, 1]. Received: rate={rate}.")
     trained = (layer.name for layer in leaf_layers([network]) if layer.trainable_weights)
     names = list(dict.fromkeys(trained))  # copies in experts are as deep as each other
+    if not names:
+        raise ValueError(
+            f"No layer of {network.name!r} is trained: it is frozen, or not built yet. Call "
+            "tf_mtl.trunks.set_trainable(network, ...) first, and build the model."
+        )
     return {name: rate ** (len(names) - 1 - i) for i, name in enumerate(names)}
 
 
@@ -259,6 +282,10 @@ def _with_rate(settings: dict[str, Any], rate: _ScaledRate, name: str) -> Any:
     optimizer = keras.optimizers.deserialize({**settings, "config": config})
     optimizer.learning_rate = rate
     return optimizer
+
+
+def _made_for(model: keras.Model) -> list[tuple[str, list[int]]]:
+    return [(each.path, list(each.shape)) for each in model.trainable_variables]
 
 
 def _owners(model: keras.Model, layers: Sequence[Any]) -> list[str | None]:

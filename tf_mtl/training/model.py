@@ -13,7 +13,7 @@ from ..aggregators import Aggregator
 from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
 from ..keras_internals import flat_inputs, node_of, untracked
-from ..trunks.freezing import freeze_inside
+from ..trunks.freezing import freeze_inside, without_flags
 from ..weightings import GradientWeighting, LossWeighting
 from .adversarial_features import AdversarialFeatures, check_adversary
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
@@ -71,6 +71,7 @@ class MultiTaskModel(keras.Model):
             )
         check_outputs(outputs)
         super().__init__(*args, **kwargs)
+        freeze_inside(self.heads.values())  # frozen before they were built, or clones
 
     @property
     def task_outputs(self) -> dict[str, keras.KerasTensor]:
@@ -464,7 +465,7 @@ class MultiTaskModel(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> MultiTaskModel:
         """Returns a model as `get_config` describes it; what was frozen is frozen."""
         model = super().from_config(config, custom_objects=custom_objects)
-        freeze_inside(model)
+        freeze_inside(without_flags(model))
         return model
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

@@ -8,10 +8,19 @@ from typing import Any
 import keras
 
 from ..heads import BaseHead
-from ..keras_internals import Functional, input_structure, node_of, place_of
+from ..keras_internals import (
+    Functional,
+    input_structure,
+    is_made_of_tensors,
+    layers_of,
+    node_of,
+    place_of,
+)
 from ..names import check_known, check_task_names
+from ..trunks.freezing import train_layers
 from ..trunks.graph import nodes_before
 from ..trunks.soft_sharing import Tie
+from .build_model import check_head
 from .model import MultiTaskModel
 from .recompile import compile_like
 
@@ -26,7 +35,8 @@ def add_head(
 ) -> MultiTaskModel:
     """Returns a model with one task more, on the layers and weights of a trained one.
 
-    The given model stays usable; the two share their layers, and predict the same.
+    The given model stays usable; the two share their layers, and predict the same. A subclass stays
+    one, with its `train_step`, if its constructor takes inputs and outputs (or `*args, **kwargs`).
 
     Args:
         model: Trained model.
@@ -39,15 +49,19 @@ def add_head(
             the same settings, and with the loss and the metrics of the head.
 
     Raises:
-        ValueError: If the task is there already, or it is not clear what the head is to read.
+        TypeError: If it is no multi-task model.
+        ValueError: If the task is there already, its head is none or has the name of a layer, or it
+            is not clear what the head is to read.
 
     >>> from tf_mtl import build_model, heads, trunks
     >>> model = build_model(keras.Input((4,)), trunks.MLP([8]), {"price": heads.Regression()})
     >>> add_head(model, "sold", heads.BinaryClassification()).tasks
     ['price', 'sold']
     """
+    _check_models(model)
     outputs = model.task_outputs
     check_task_names([task])
+    check_head(task, head)
     if task in outputs:
         raise ValueError(
             f"The model has a task {task!r} already. Its tasks are {model.tasks}. Choose another "
@@ -56,11 +70,16 @@ def add_head(
     tensor = _features(model) if features is None else _named_features(model, features)
     if isinstance(head, BaseHead) and not head.named_by_user and not head.built:
         head.name = task
+    if getattr(head, "name", None) in {layer.name for layer in model.layers}:
+        raise ValueError(
+            f"The head of task {task!r} is called {head.name!r}, as is an input or a layer of the "
+            "model. Choose another name for the task, or give a new head one: name='...'."
+        )
     inputs = {each.name: each for each in model.inputs}
     reads = head.reads if isinstance(head, BaseHead) else ()
     check_known(reads, [*outputs, *inputs], f"task or input that the head of {task!r} reads:")
     output = head(tensor, *(outputs.get(name, inputs.get(name)) for name in reads))
-    extended = MultiTaskModel(input_structure(model), {**outputs, task: output}, name=model.name)
+    extended = _like(model, input_structure(model), {**outputs, task: output})
     if freeze:
         train_only(extended, task)
     if compile:
@@ -88,6 +107,7 @@ def remove_head(model: MultiTaskModel, task: str, compile: bool = True) -> Multi
     >>> remove_head(model, "sold").tasks
     ['price']
     """
+    _check_models(model)
     check_known([task], model.tasks, "task of the model:")
     outputs = {name: output for name, output in model.task_outputs.items() if name != task}
     if not outputs:
@@ -96,7 +116,7 @@ def remove_head(model: MultiTaskModel, task: str, compile: bool = True) -> Multi
     if isinstance(inputs, Mapping):
         used = {id(each) for node in nodes_before(list(outputs.values())) for each in node.outputs}
         inputs = {name: tensor for name, tensor in inputs.items() if id(tensor) in used}
-    reduced = MultiTaskModel(inputs, outputs, name=model.name)
+    reduced = _like(model, inputs, outputs)
     if any(isinstance(layer, Tie) for layer in reduced.layers):
         # The given model's tie still counts all tasks; one that is called anew counts those left.
         reduced = keras.models.clone_model(reduced, clone_function=_but_ties)
@@ -119,7 +139,7 @@ def merge_heads(
         second: Trained model with other tasks.
         trunk: Whose trunk is kept, with its weights: "first" or "second".
         compile: Whether the result is compiled as the model whose trunk it has, with a new
-            optimizer of the same settings, and as the other's heads say.
+            optimizer of the same settings, and for the other's tasks as the other was.
 
     Raises:
         ValueError: If the models have a task in common, their trunks differ, or the heads of one
@@ -133,6 +153,7 @@ def merge_heads(
     """
     if trunk not in ("first", "second"):
         raise ValueError(f"`trunk` must be 'first' or 'second'. Received: trunk={trunk!r}.")
+    _check_models(first, second)
     both = [task for task in first.tasks if task in second.tasks]
     if both:
         raise ValueError(
@@ -145,7 +166,7 @@ def merge_heads(
     moved = _moved(other, features, kept)
     outputs = {**kept.task_outputs, **moved}
     ordered = {task: outputs[task] for task in (*first.tasks, *second.tasks)}
-    merged = MultiTaskModel(input_structure(kept), ordered, name=kept.name)
+    merged = _like(kept, input_structure(kept), ordered)
     if compile:
         compile_like(merged, kept, dict.fromkeys(other.heads, "auto"), other)
     return merged
@@ -171,6 +192,7 @@ def train_only(model: MultiTaskModel, tasks: str | Iterable[str]) -> None:
     >>> len(model.trainable_variables), len(model.non_trainable_variables)
     (2, 4)
     """
+    _check_models(model)
     trained = [tasks] if isinstance(tasks, str) else list(tasks)
     check_known(trained, model.tasks, "task of the model:")
     operations = {
@@ -183,11 +205,25 @@ def train_only(model: MultiTaskModel, tasks: str | Iterable[str]) -> None:
     }
     others = {key for task in operations if task not in trained for key in operations[task]}
     own = {key: each for task in trained for key, each in operations[task].items()}
-    if not set(own) - others:
+    freed = [layer for key, layer in own.items() if key not in others]
+    if not freed:
         raise ValueError(f"The tasks {trained} have no layer with weights of their own to train.")
-    for layers in operations.values():
-        for key, layer in layers.items():
-            layer.trainable = key in own and key not in others
+    train_layers(model, freed)
+
+
+def _check_models(*models: Any) -> None:
+    for model in models:
+        if not isinstance(model, MultiTaskModel) or not model.tasks:
+            raise TypeError(
+                f"Expected a MultiTaskModel with tasks. Received: {model!r}. Make one of a Keras "
+                "model, on its layers: MultiTaskModel(model.input, {'task': model.output})."
+            )
+
+
+def _like(model: MultiTaskModel, inputs: Any, outputs: Mapping[str, Any]) -> MultiTaskModel:
+    """Returns a model of the same class, unless that cannot be made of inputs and outputs."""
+    made = type(model) if is_made_of_tensors(type(model)) else MultiTaskModel
+    return made(inputs, outputs, name=model.name)
 
 
 def _features(model: MultiTaskModel) -> keras.KerasTensor:
@@ -205,11 +241,16 @@ def _features(model: MultiTaskModel) -> keras.KerasTensor:
 def _named_features(model: MultiTaskModel, name: str) -> keras.KerasTensor:
     if name in model.task_outputs:
         return _first_input(model.task_outputs[name])
-    nodes = {node.operation.name: node for node in nodes_before(list(model.task_outputs.values()))}
-    check_known([name], [*model.tasks, *nodes], "task or layer in `features`:")
-    outputs = nodes[name].outputs
+    outputs_of: dict[str, list[Any]] = {}
+    for node in nodes_before(list(model.task_outputs.values())):
+        outputs_of.setdefault(node.operation.name, []).extend(node.outputs)
+    check_known([name], [*model.tasks, *outputs_of], "task or layer in `features`:")
+    outputs = outputs_of[name]
     if len(outputs) != 1:
-        raise ValueError(f"Layer {name!r} has {len(outputs)} outputs. Name a layer with one.")
+        raise ValueError(
+            f"Layer {name!r} has {len(outputs)} outputs, of one call or several. Name a layer with "
+            "one, or a task."
+        )
     return outputs[0]
 
 
@@ -278,13 +319,23 @@ def _check_alike(first: keras.KerasTensor, second: keras.KerasTensor) -> None:
 
 def _description(layer: Any) -> tuple[Any, ...]:
     """Returns what a layer is, without its name and whether it is trained."""
-    if isinstance(layer, Functional):
+    if isinstance(layer, (Functional, keras.Sequential)):
         inside = [_description(each) for each in layer.layers]
         return (type(layer).__name__, inside)
     if isinstance(layer, keras.layers.InputLayer):
         return (type(layer).__name__, layer.batch_shape, layer.dtype)
     shapes = [tuple(weight.shape) for weight in getattr(layer, "weights", [])]
-    config = layer.get_config() if isinstance(layer, keras.layers.Layer) else {}
+    is_layer = isinstance(layer, keras.layers.Layer)
+    inside = [_description(each) for each in layers_of(layer)] if is_layer else []
+    config = layer.get_config() if is_layer else {}
     left_out = {"name", "trainable", "seed"} | {key for key in config if "_initializer" in key}
-    kept = {key: value for key, value in config.items() if key not in left_out}
-    return (type(layer).__name__, shapes, str(kept))
+    kept = {key: _but_layers(value) for key, value in config.items() if key not in left_out}
+    return (type(layer).__name__, shapes, str(kept), inside)
+
+
+def _but_layers(value: Any) -> Any:
+    """Returns part of a config without layers in it, which have names."""
+    if isinstance(value, Mapping):
+        is_layer = isinstance(value.get("config"), Mapping) and "trainable" in value["config"]
+        return {} if is_layer else {key: _but_layers(each) for key, each in value.items()}
+    return [_but_layers(each) for each in value] if isinstance(value, (list, tuple)) else value

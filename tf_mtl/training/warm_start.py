@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,12 @@ from typing import Any, NamedTuple
 import keras
 
 from ..keras_internals import sublayers
+
+_WITH_VOCABULARY = (
+    keras.layers.TextVectorization,
+    keras.layers.StringLookup,
+    keras.layers.IntegerLookup,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +44,14 @@ def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStar
     shapes agree. Where several have one name (in experts that are copies of a model), the names of
     the models that they are in come before it: "expert_0/conv". Weights that a subclassed model
     holds beside its layers go by its name, those of the whole model by "(model)". The optimizer is
-    not touched.
+    not touched, nor are vocabularies: where those of a layer differ, a warning says so.
 
     Args:
         model: Built model, whose weights are changed.
         source: Model, or file of one that `model.save` wrote (`.keras`).
 
     Raises:
+        TypeError: If the source is neither a model nor a path.
         ValueError: If no layer could be copied, several layers with weights have the same name, or
             the file is none that holds a model.
 
@@ -54,7 +62,8 @@ def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStar
     >>> report.copied, report.missing
     (['mlp_dense_0', 'a'], ['b'])
     """
-    theirs = _weighted(_loaded(source), "source")
+    source = _loaded(source)
+    theirs = _weighted(source, "source")
     own = _weighted(model, "model")
     copied: list[str] = []
     other_shapes: dict[str, tuple[list[Any], list[Any]]] = {}
@@ -77,13 +86,38 @@ def warm_start(model: keras.Model, source: keras.Model | str | Path) -> WarmStar
     for layer in sublayers(model):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with constants made of its weights
+    _warn_of_vocabularies(model, source)
     missing = [name for name in own if name not in theirs]
     return WarmStart(copied, other_shapes, missing, [name for name in theirs if name not in own])
+
+
+def _warn_of_vocabularies(model: keras.Model, source: keras.Model) -> None:
+    """Warns where a layer numbers its words otherwise than the source's of the same name."""
+    theirs, own = (
+        {
+            layer.name: layer.get_vocabulary()
+            for layer in sublayers(each)
+            if isinstance(layer, _WITH_VOCABULARY)
+        }
+        for each in (source, model)
+    )
+    others = [name for name, words in own.items() if theirs.get(name, words) != words]
+    if others:
+        warnings.warn(
+            f"The layers {others} have other vocabularies in the source, so what was copied of the "
+            "layers behind them, such as an embedding, is about other words. Build the model with "
+            "those of the source: layer.set_vocabulary(other.get_vocabulary()).",
+            stacklevel=3,
+        )
 
 
 def _loaded(source: keras.Model | str | Path) -> keras.Model:
     if isinstance(source, keras.Model):
         return source
+    if not isinstance(source, (str, Path)):
+        raise TypeError(
+            f"`source` is a Keras model or a .keras file. Received: {type(source).__name__}."
+        )
     if not Path(source).is_file() or Path(source).suffix != ".keras":
         raise ValueError(
             "`source` is a Keras model or a .keras file, which has the names of the layers "

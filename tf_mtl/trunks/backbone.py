@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def backbone(
             f"There is no file of weights {local!r}. Pass a file saved by `save_weights` "
             "(.weights.h5), 'imagenet', or None for random weights."
         )
-    scaling, later = None, local
+    scaling = None
     if isinstance(name, keras.Model):
         network = _given(name, input_shape, weights)
     elif not isinstance(name, str):
@@ -81,11 +82,10 @@ def backbone(
         network_class = _application(name)
         if input_shape is None:
             raise ValueError(f"{name} needs `input_shape`: height, width and channels of images.")
-        network = _application_network(network_class, name, input_shape, local, pretrained)
-        later = None
+        network = _application_network(network_class, name, input_shape, pretrained)
         scaling = _preprocessing(network_class) if preprocess else None
-    if later is not None:
-        network.load_weights(later)
+    if local is not None:
+        _load(network, local)
     inputs = _inputs(network)
     features = network(inputs if scaling is None else scaling(inputs))
     title = name.name if isinstance(name, keras.Model) else name.lower().removeprefix(_HUB)
@@ -108,9 +108,9 @@ def _application(name: str) -> Any:
 
 
 def _application_network(
-    network_class: Any, name: str, input_shape: tuple[int, ...], local: str | None, pretrained: bool
+    network_class: Any, name: str, input_shape: tuple[int, ...], pretrained: bool
 ) -> keras.Model:
-    weights = "imagenet" if pretrained else local
+    weights = "imagenet" if pretrained else None
     try:
         return network_class(
             include_top=False, pooling="avg", input_shape=input_shape, weights=weights
@@ -122,6 +122,19 @@ def _application_network(
             f"The ImageNet weights of {name} could not be downloaded ({error}). Download them on "
             "a machine with a network (keras.applications prints the address) and pass the file: "
             f"backbone({name!r}, weights='/path/to/file.h5'), or pass weights=None."
+        ) from error
+
+
+def _load(network: keras.Model, file: str) -> None:
+    try:
+        with warnings.catch_warnings():  # Keras' for each container, before its error
+            warnings.filterwarnings("ignore", "Skipping nested container")
+            network.load_weights(file)
+    except ValueError as error:
+        raise ValueError(
+            f"The weights in {file!r} do not fit {network.name!r}, the network without classifier. "
+            "What a whole backbone has saved, backbone.save_weights(file), is loaded so: "
+            f"backbone(..., weights=None).load_weights(file). Keras says: {error}"
         ) from error
 
 

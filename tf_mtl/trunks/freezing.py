@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..keras_internals import sublayers
+from ..keras_internals import Functional, is_made_of_tensors, sublayers
 from ..names import check_known
 from ..whole_numbers import is_whole
 
@@ -43,8 +43,7 @@ def set_trainable(network: keras.Model, trainable: Trainable) -> None:
     >>> [layer.name for layer in network.layers if layer.trainable]
     ['b', 'c']
     """
-    freed = chosen_layers([network], trainable)
-    write_flags(_flags(network, freed))
+    train_layers(network, chosen_layers([network], trainable))
 
 
 def leaf_layers(layers: Iterable[Any]) -> list[keras.layers.Layer]:
@@ -88,31 +87,51 @@ def chosen_layers(layers: Sequence[Any], trainable: Trainable) -> list[keras.lay
     return leaves[weighted[-trainable] :] if trainable else []
 
 
+def train_layers(network: keras.Model, freed: Sequence[Any]) -> None:
+    """Frees some layers of a network and freezes all others: models as soon as no part is freed."""
+    inside = {id(each) for layer in freed for each in sublayers(layer)}
+    write_flags(
+        {
+            layer: id(layer) in inside
+            or (
+                isinstance(layer, keras.Model)
+                and any(id(each) in inside for each in sublayers(layer))
+            )
+            for layer in sublayers(network)
+        }
+    )
+
+
 def write_flags(flags: dict[keras.layers.Layer, bool]) -> None:
     """Sets `trainable` of layers, given with each layer behind the one it is in."""
     for layer, flag in flags.items():
         layer.trainable = flag
 
 
-def freeze_inside(model: keras.Model) -> None:
-    """Freezes what is inside frozen layers of a model that was made from its configuration.
+def freeze_inside(layers: Iterable[Any]) -> None:
+    """Freezes what is inside those layers that are frozen.
 
-    A layer that makes layers of its own when it is built, such as a head or a transformer block,
-    comes back frozen from a file, but what is inside it would be trained.
+    A layer that makes layers of its own, such as a head or a subclassed model, comes back frozen
+    from its configuration, but what is inside it would be trained.
     """
-    for layer in sublayers(model):
-        if not layer.trainable and not isinstance(layer, keras.Model):
+    for layer in layers:
+        if not layer.trainable:
             write_flags(dict.fromkeys(sublayers(layer), False))
 
 
-def _flags(network: keras.Model, freed: Sequence[Any]) -> dict[keras.layers.Layer, bool]:
-    """Returns `trainable` for a network and all within it: models as soon as a part of them is."""
-    inside = {id(each) for layer in freed for each in sublayers(layer)}
-    return {
-        layer: id(layer) in inside
-        or (isinstance(layer, keras.Model) and any(id(each) in inside for each in sublayers(layer)))
-        for layer in sublayers(network)
-    }
+def without_flags(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers and models within a model whose configs do not tell what is frozen inside.
+
+    Those of functional and sequential models do, and some of their layers may be trained.
+    """
+    return [
+        layer
+        for layer in sublayers(model)
+        if not isinstance(layer, keras.Sequential)
+        and not (
+            type(layer).get_config is Functional.get_config and is_made_of_tensors(type(layer))
+        )
+    ]
 
 
 def _first_leaves(layers: Sequence[Any]) -> dict[str, list[keras.layers.Layer]]:
