@@ -35,6 +35,10 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "trunk.yaml").write_text("trunk: {type: MLP, unit: [8]}\n")
     (tmp_path / "units.yaml").write_text("trunk: {type: MLP, units: wide}\n")
     (tmp_path / "head.yaml").write_text("heads: {digt: Classification}\n")
+    (tmp_path / "order.yaml").write_text(
+        "data: {source: four.csv, targets: {income: auto}}\n"
+        "heads: {income: {type: Ordinal, class_names: [none, low, other, high]}}\n"
+    )
     (tmp_path / "kind.yaml").write_text("heads: {digit: {type: Clasification}}\n")
     (tmp_path / "weight.yaml").write_text("loss_weights: {digit: heavy}\n")
     (tmp_path / "loss.yaml").write_text("heads: {ink: {loss: hubre}}\n")
@@ -100,6 +104,7 @@ BAD = {
     "unknown argument": (("train", "trunk.yaml"), ["trunk", "'unit'", "'units'"]),
     "wrong argument": (("train", "units.yaml"), ["trunk.units", "'wide'"]),
     "head of no task": (("train", "head.yaml"), ["heads", "'digt'", "'digit'"]),
+    "order": (("train", "order.yaml"), ["income", "'high', 'low', 'none'", "[none, low, other,"]),
     "unknown head": (("train", "kind.yaml"), ["'Clasification'", "'Classification'"]),
     "weight": (("train", "weight.yaml"), ["loss_weights", "digit", "'heavy'"]),
     "loss": (("train", "loss.yaml"), ["hubre"]),
