@@ -1,12 +1,14 @@
 """Bad input ends in one line that names it, and exit code 2."""
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.cli.conftest import TARGETS, people
+from tf_mtl.cli.main import run
 
 
 @pytest.fixture
@@ -195,6 +197,19 @@ def test_a_fault_of_the_program_is_not_called_bad_input(cli, monkeypatch):
     monkeypatch.setattr(runs, "train", broken)
     with pytest.raises(KeyError):
         cli("train", "digits")
+
+
+def test_a_warning_is_one_line_too(monkeypatch, capsys):
+    def warning(**_):
+        warnings.warn("Column 'grade'\n holds -1.", stacklevel=1)
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+    monkeypatch.setattr("tf_mtl.cli.main.app", warning)
+    with warnings.catch_warnings(record=True) as others:
+        warnings.simplefilter("always")
+        run()
+    assert capsys.readouterr().err == "Warning: Column 'grade' holds -1.\n"
+    assert [str(other.message) for other in others] == ["old"]
 
 
 def test_an_interrupted_command_says_so(cli, monkeypatch):
