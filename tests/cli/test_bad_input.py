@@ -41,6 +41,10 @@ def files(tmp_path, monkeypatch):
         "data: {source: four.csv, targets: {income: auto}}\n"
         "heads: {income: {type: Ordinal, class_names: [none, low, other, high]}}\n"
     )
+    people(100).assign(flag=["no", "yes"] * 50).to_csv("flag.csv", index=False)
+    (tmp_path / "yes.yaml").write_text(
+        "data: {source: flag.csv, targets: {flag: {positive: yes}}}\n"
+    )
     (tmp_path / "kind.yaml").write_text("heads: {digit: {type: Clasification}}\n")
     (tmp_path / "weight.yaml").write_text("loss_weights: {digit: heavy}\n")
     (tmp_path / "loss.yaml").write_text("heads: {ink: {loss: hubre}}\n")
@@ -106,6 +110,7 @@ BAD = {
     "unknown argument": (("train", "trunk.yaml"), ["trunk", "'unit'", "'units'"]),
     "wrong argument": (("train", "units.yaml"), ["trunk.units", "'wide'"]),
     "head of no task": (("train", "head.yaml"), ["heads", "'digt'", "'digit'"]),
+    "yes": (("train", "yes.yaml"), ["'True'", "'yes'", "quotes around yes"]),
     "order": (("train", "order.yaml"), ["income", "'high', 'low', 'none'", "[none, low, other,"]),
     "unknown head": (("train", "kind.yaml"), ["'Clasification'", "'Classification'"]),
     "weight": (("train", "weight.yaml"), ["loss_weights", "digit", "'heavy'"]),

@@ -19,6 +19,9 @@ from .frames import content_of, row_name
 from .identifiers import column_names, identifier
 
 _KEYS = ("column", "columns", "kind", "positive", "class_names")
+_QUOTES = (
+    "A YAML file needs quotes around yes, no, on and off, which are true and false there without."
+)
 # How `as_text` writes what pandas reads as a number or a bool.
 _PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d*[1-9])?|True|False")
 
@@ -153,8 +156,7 @@ def _with_classes(key: str, kind: str | Target, class_names: Any, positive: Any)
     ):
         raise ValueError(
             f"`class_names` of target {key!r} are {class_names!r}. Give a list of the classes in "
-            "their order, texts or whole numbers; a YAML file needs quotes around yes, no, on and "
-            "off, which are true and false there without."
+            f"their order, texts or whole numbers. {_QUOTES}"
         )
     names = tuple(_as_texts(class_names))
     kind = "classification" if kind == "auto" else kind
@@ -330,7 +332,8 @@ def _positive(
     chosen = [choice for choice in target.positive if choice in found]
     if not chosen:
         what = f"positive value of task {target.task!r} in {where}"
-        raise ValueError(unknown_name(target.positive[0], found[:20], what))
+        hint = f" {_QUOTES}" if {"True", "False"} & {*target.positive} else ""
+        raise ValueError(unknown_name(target.positive[0], found[:20], what) + hint)
     others = [text for text in found if text not in target.positive]
     if not others:
         raise ValueError(
