@@ -1,12 +1,14 @@
 """Bad input ends in one line that names it, and exit code 2."""
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.cli.conftest import TARGETS, people
+from tf_mtl.cli.main import run
 
 
 @pytest.fixture
@@ -35,6 +37,14 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "trunk.yaml").write_text("trunk: {type: MLP, unit: [8]}\n")
     (tmp_path / "units.yaml").write_text("trunk: {type: MLP, units: wide}\n")
     (tmp_path / "head.yaml").write_text("heads: {digt: Classification}\n")
+    (tmp_path / "order.yaml").write_text(
+        "data: {source: four.csv, targets: {income: auto}}\n"
+        "heads: {income: {type: Ordinal, class_names: [none, low, other, high]}}\n"
+    )
+    people(100).assign(flag=["no", "yes"] * 50).to_csv("flag.csv", index=False)
+    (tmp_path / "yes.yaml").write_text(
+        "data: {source: flag.csv, targets: {flag: {positive: yes}}}\n"
+    )
     (tmp_path / "kind.yaml").write_text("heads: {digit: {type: Clasification}}\n")
     (tmp_path / "weight.yaml").write_text("loss_weights: {digit: heavy}\n")
     (tmp_path / "loss.yaml").write_text("heads: {ink: {loss: hubre}}\n")
@@ -100,6 +110,8 @@ BAD = {
     "unknown argument": (("train", "trunk.yaml"), ["trunk", "'unit'", "'units'"]),
     "wrong argument": (("train", "units.yaml"), ["trunk.units", "'wide'"]),
     "head of no task": (("train", "head.yaml"), ["heads", "'digt'", "'digit'"]),
+    "yes": (("train", "yes.yaml"), ["'True'", "'yes'", "quotes around yes"]),
+    "order": (("train", "order.yaml"), ["income", "'high', 'low', 'none'", "[none, low, other,"]),
     "unknown head": (("train", "kind.yaml"), ["'Clasification'", "'Classification'"]),
     "weight": (("train", "weight.yaml"), ["loss_weights", "digit", "'heavy'"]),
     "loss": (("train", "loss.yaml"), ["hubre"]),
@@ -190,6 +202,19 @@ def test_a_fault_of_the_program_is_not_called_bad_input(cli, monkeypatch):
     monkeypatch.setattr(runs, "train", broken)
     with pytest.raises(KeyError):
         cli("train", "digits")
+
+
+def test_a_warning_is_one_line_too(monkeypatch, capsys):
+    def warning(**_):
+        warnings.warn("Column 'grade'\n holds -1.", stacklevel=1)
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+    monkeypatch.setattr("tf_mtl.cli.main.app", warning)
+    with warnings.catch_warnings(record=True) as others:
+        warnings.simplefilter("always")
+        run()
+    assert capsys.readouterr().err == "Warning: Column 'grade' holds -1.\n"
+    assert [str(other.message) for other in others] == ["old"]
 
 
 def test_an_interrupted_command_says_so(cli, monkeypatch):

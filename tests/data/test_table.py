@@ -377,6 +377,37 @@ def test_whole_number_classes_are_renumbered_with_names():
     assert splits.targets["flag"] == data.Target("binary", class_names=("1", "2"))
 
 
+def test_classes_in_an_order_of_ones_own():
+    frame = pd.DataFrame({"x": np.arange(60.0), "size": ["small", "large", "huge"] * 20})
+    order = ("small", "large", "huge")
+    for target, kind in (({"class_names": list(order)}, "classification"),
+                         ({"column": "size", "kind": "binary", "class_names": list(order[:2])},
+                          "binary")):  # fmt: skip
+        rows = frame[frame["size"].isin(target["class_names"])]
+        splits = data.from_dataframe(rows, {"size": target})
+        assert splits.targets["size"].class_names == tuple(target["class_names"])
+        assert splits.targets["size"].kind == kind
+        for x, y in splits.train:
+            np.testing.assert_array_equal(y["size"], x["x"][:, 0] % 3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"class_names": [False, True]}, "quotes around yes"),
+        ({"class_names": "small"}, "Give a list"),
+        ({"class_names": ["small", "small"]}, "twice"),
+        ({"class_names": ["small", "large"]}, "Unknown class of task 'size' 'huge'"),
+        ({"class_names": ["small"], "positive": "small"}, "Give one of them"),
+        ({"class_names": ["small", "large"], "kind": "regression"}, "'regression' target has not"),
+    ],
+)
+def test_an_order_of_classes_that_is_none(rule, message):
+    frame = pd.DataFrame({"x": np.arange(60.0), "size": ["small", "large", "huge"] * 20})
+    with pytest.raises(ValueError, match=message):
+        data.from_dataframe(frame, {"size": rule})
+
+
 def test_groups_and_own_test_rows():
     frame = people().assign(family=np.repeat(np.arange(ROWS // 4), 4))
     splits = data.from_dataframe(frame, TARGETS, groups="family", ignore=["size"], test=people(40))
@@ -442,11 +473,10 @@ def test_columns_that_are_not_told_by_their_names(names, arguments):
 
 def test_minus_one_is_a_class_where_it_has_a_name():
     frame = pd.DataFrame({"x": RANDOM.normal(size=60), "mood": [-1, 0, 1] * 20})
-    with pytest.warns(UserWarning, match=r"-1 in 20 rows.*class_names=\['-1', '0', '1'\]"):
+    with pytest.warns(UserWarning, match=r"-1 in 20 rows.*'class_names': \['-1', '0', '1'\]"):
         splits = data.from_dataframe(frame, {"mood": "classification"})
     assert splits.targets["mood"].num_classes == 2
-    names = data.Target("classification", class_names=("-1", "0", "1"))
-    splits = data.from_dataframe(frame, {"mood": names})
+    splits = data.from_dataframe(frame, {"mood": {"class_names": [-1, 0, 1]}})
     found = np.concatenate([y["mood"] for _, y in splits.train])
     assert set(found) == {0, 1, 2}
     frame.loc[frame["mood"] < 0, "mood"] = None  # an empty cell needs no warning

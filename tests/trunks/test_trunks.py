@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_mtl import build_model, heads, trunks
+from tf_mtl import build_model, data, heads, trunks
 
 
 def test_bodies_give_vectors_and_fresh_layers():
@@ -216,6 +216,19 @@ def test_a_backbone_is_frozen_and_tuned_in_two_lines(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.predict(x, verbose=0)["y"], expected, atol=1e-6)
+
+
+def test_a_backbone_is_not_given_scaled_pictures(tmp_path):
+    for n in range(20):
+        (tmp_path / f"{n % 2}").mkdir(exist_ok=True)
+        keras.utils.save_img(tmp_path / f"{n % 2}" / f"{n}.png", np.full((8, 8, 3), n))
+    splits = data.from_image_folder(tmp_path, size=(32, 32))
+    backbone = trunks.backbone("MobileNetV2", (32, 32, 3), weights=None)
+    tasks = {"label": heads.BinaryClassification()}
+    for trunk in (backbone, trunks.HardSharing(backbone, towers=[4])):
+        with pytest.raises(ValueError, match=r"'mobilenetv2' takes pixels.*'image__scaled'"):
+            build_model(splits.features, trunk, tasks)
+    assert build_model(splits.inputs, backbone, tasks).tasks == ["label"]
 
 
 def test_a_backbone_takes_a_local_file_of_weights(tmp_path):

@@ -8,7 +8,7 @@ import typer
 
 from ..version import __version__
 from . import describe, evaluate, export, listing, new, predict, train
-from .one_line_errors import OneLineErrors
+from .one_line_errors import OneLineErrors, warn_in_one_line
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -61,4 +61,5 @@ def main(
 
 def run() -> None:
     """Runs the command line."""
+    warn_in_one_line()
     app(prog_name="tf-mtl")

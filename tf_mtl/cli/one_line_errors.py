@@ -1,10 +1,14 @@
-"""Errors about what the user gave end in one line and exit code 2; all others in a traceback."""
+"""Errors about what the user gave end in one line and exit code 2; all others in a traceback.
+
+Warnings are one line too.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +65,19 @@ class OneLineErrors(TyperGroup):
             typer.echo(f"Error: {' '.join(message.split())}", err=True)
             sys.exit(2)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def warn_in_one_line() -> None:
+    """Shows warnings to people: without the file and line of a program that is not theirs."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, UserWarning):
+            typer.echo(f"Warning: {' '.join(str(message).split())}", err=True)
+        else:
+            shown(message, category, *where, **more)
+
+    warnings.showwarning = show
 
 
 def _message(error: Exception) -> str | None:

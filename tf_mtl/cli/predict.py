@@ -39,8 +39,9 @@ def predict(
 ) -> None:
     """Predict every task for each row of a file of any size.
 
-    The output has one row for each row of DATA and one column for each task: the name of the
-    class where classes have names, or the number. Several labels of one task are a list.
+    The output has one row for each row of DATA and one column for each task:
+    the name of the class where classes have names, or the number. Several
+    labels of one task are a list.
 
     [bold]Examples[/bold]
 

@@ -20,6 +20,7 @@ data:
   #   income: binary
   #   hours: regression
   #   never_married: {{column: marital-status, positive: Never-married}}  # against the rest
+  #   rating: {{class_names: [poor, fair, good]}}  # in this order, as Ordinal needs it
 
   # fractions: [0.8, 0.1, 0.1]      # training, validation, test
   # stratify: income                # task whose class shares are kept in every part

@@ -49,9 +49,10 @@ def train(
 ) -> None:
     """Train a model, evaluate it on a test split and export it.
 
-    Everything about the run lies in its folder afterwards: configuration, history, best model,
-    last checkpoint, test results and learning curves. Options given here win over those of a
-    FILE.yaml; [bold]tf-mtl new FILE.yaml[/bold] writes one with every key explained.
+    Everything about the run lies in its folder afterwards: configuration,
+    history, best model, last checkpoint, test results and learning curves.
+    Options given here win over those of a FILE.yaml;
+    [bold]tf-mtl new FILE.yaml[/bold] writes one with every key explained.
 
     [bold]Examples[/bold]
 

@@ -118,7 +118,24 @@ def _head(spec: Any, target: Target, task: str) -> Any:
     defaults = {key: value for key, value in known.items() if value is not None}
     if isinstance(spec, dict) and "type" not in spec:
         spec = {"type": _HEADS[target.kind], **spec}
+    if isinstance(spec, dict) and isinstance(spec.get("class_names"), list):
+        _check_order(spec["class_names"], target, task)
     return make("heads", spec or _HEADS[target.kind], f"heads.{task}", **defaults)
+
+
+def _check_order(names: list[Any], target: Target, task: str) -> None:
+    """Refuses names of a head that give a class the name of another one.
+
+    The labels are numbers by then, places among the classes of the target.
+    """
+    known = target.class_names or ()
+    given = [str(name) for name in names]
+    if any(a != b and a in known for a, b in zip(given, known, strict=False)):
+        raise InputError(
+            f"heads.{task}.class_names is {names}, but the labels are numbered in the order "
+            f"{list(known)}. Number them in the other order in the data; for a table write, in the "
+            f"data section, targets: {{{task}: {{class_names: [{', '.join(given)}]}}}}."
+        )
 
 
 def _loss_weights(config: RunConfig) -> Any:

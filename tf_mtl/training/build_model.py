@@ -34,8 +34,8 @@ def build_model(
 
     Raises:
         ValueError: If there is no head, or a class in place of one, a task's name is unsuitable or
-            that of an input or layer, the trunk's features do not match the tasks, or a head reads
-            a task or input that is not there.
+            that of an input or layer, the trunk's features do not match the tasks, a head reads a
+            task or input that is not there, or a `backbone` that takes pixels gets scaled ones.
         TypeError: If `trunk` is nothing of the kind.
 
     >>> from tf_mtl import heads, trunks
@@ -61,6 +61,7 @@ def build_model(
             check_tensor(tensor, f"trunk, task {task}")
     else:
         features = dict.fromkeys(heads, check_tensor(features, "trunk"))
+    _check_pixels(list(features.values()))
     sources = _sources(inputs)
     by_name = {tensor.name: tensor for tensor in keras.tree.flatten(sources)}
     outputs: dict[str, Any] = {}
@@ -91,6 +92,21 @@ def check_head(task: str, head: Any) -> None:
             f"The head of task {task!r} must be one of tf_mtl.heads or a Keras layer. "
             f"Received: {head!r}."
         )
+
+
+def _check_pixels(features: list[Any]) -> None:
+    """Refuses a backbone that scales pixels behind pictures which the readers of data have scaled.
+
+    It would take them all for black, and be trained on that without a word.
+    """
+    for node in nodes_before(features):
+        for tensor in node.input_tensors if getattr(node.operation, "takes_pixels", False) else ():
+            if is_symbolic(tensor) and node_of(tensor).operation.name.endswith("__scaled"):
+                raise ValueError(
+                    f"The backbone {node.operation.name!r} takes pixels from 0 to 255, but gets "
+                    f"{node_of(tensor).operation.name!r}, which are 0 to 1. Build the model on the "
+                    "`inputs` of the splits instead of their `features`."
+                )
 
 
 def _reads(head: Any) -> tuple[str, ...]:

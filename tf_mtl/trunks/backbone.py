@@ -90,6 +90,7 @@ def backbone(
     features = network(inputs if scaling is None else scaling(inputs))
     title = name.name if isinstance(name, keras.Model) else name.lower().removeprefix(_HUB)
     trunk = keras.Model(inputs, _features(features), name=Path(title).name)
+    trunk.takes_pixels = scaling is not None
     set_trainable(trunk, trainable)
     return trunk
 

@@ -18,7 +18,10 @@ from ..targets import KINDS, Target
 from .frames import content_of, row_name
 from .identifiers import column_names, identifier
 
-_KEYS = ("column", "columns", "kind", "positive")
+_KEYS = ("column", "columns", "kind", "positive", "class_names")
+_QUOTES = (
+    "A YAML file needs quotes around yes, no, on and off, which are true and false there without."
+)
 # How `as_text` writes what pandas reads as a number or a bool.
 _PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d*[1-9])?|True|False")
 
@@ -120,6 +123,8 @@ def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
     positive = value.get("positive", ())
     positive = (positive,) if np.isscalar(positive) else tuple(positive)
     kind = _kind(key, value.get("kind", "binary" if positive else "auto"))
+    if value.get("class_names") is not None:
+        kind = _with_classes(key, kind, value["class_names"], positive)
     if positive and (len(names) > 1 or kind not in ("binary", "auto")):
         raise ValueError(
             f"Target {key!r} has `positive` values, which makes a binary task of one column, "
@@ -135,6 +140,31 @@ def _kind(key: str, kind: Any) -> str | Target:
     if kind not in (*KINDS, "auto"):
         raise ValueError(unknown_name(kind, (*KINDS, "auto"), f"kind of target {key!r}"))
     return str(kind)
+
+
+def _with_classes(key: str, kind: str | Target, class_names: Any, positive: Any) -> Target:
+    """Returns the `Target` of a rule that gives the classes in their order."""
+    if isinstance(kind, Target) or positive:
+        raise ValueError(
+            f"Target {key!r} has `class_names` and {'`positive`' if positive else 'a Target'}, "
+            "which also tell the classes. Give one of them."
+        )
+    plain = isinstance(class_names, Sequence) and not isinstance(class_names, str)
+    if not plain or not all(
+        isinstance(name, (str, int, np.integer)) and not isinstance(name, bool)
+        for name in class_names
+    ):
+        raise ValueError(
+            f"`class_names` of target {key!r} are {class_names!r}. Give a list of the classes in "
+            f"their order, texts or whole numbers. {_QUOTES}"
+        )
+    names = tuple(_as_texts(class_names))
+    kind = "classification" if kind == "auto" else kind
+    if kind not in ("classification", "binary", "tagging"):
+        raise ValueError(f"Target {key!r} has `class_names`, which a {kind!r} target has not.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"`class_names` of target {key!r} has a name twice: {list(names)}.")
+    return Target(kind, class_names=names)
 
 
 def _check_column(name: str, columns: Sequence[str] | None) -> None:
@@ -184,8 +214,8 @@ def _warn_of_minus_one(labels: Labels, target: Target, rows: int) -> None:
         names = [str(MISSING), *(target.class_names or map(str, range(target.num_classes or 0)))]
         warnings.warn(
             f"{labels.source} holds -1 in {rows} rows, which is a missing label of task "
-            f"{labels.task!r}. If it is a class, say so: Target('classification', class_names="
-            f"{names}); else leave these cells empty.",
+            f"{labels.task!r}. If it is a class, say so in the rule of the target: 'class_names': "
+            f"{names}; else leave these cells empty.",
             stacklevel=2,
         )
 
@@ -302,7 +332,8 @@ def _positive(
     chosen = [choice for choice in target.positive if choice in found]
     if not chosen:
         what = f"positive value of task {target.task!r} in {where}"
-        raise ValueError(unknown_name(target.positive[0], found[:20], what))
+        hint = f" {_QUOTES}" if {"True", "False"} & {*target.positive} else ""
+        raise ValueError(unknown_name(target.positive[0], found[:20], what) + hint)
     others = [text for text in found if text not in target.positive]
     if not others:
         raise ValueError(
