@@ -136,12 +136,20 @@ def test_what_is_frozen_is_frozen_inside_also_after_saving(made, tmp_path):
     assert not [name for name in names_of(keras.models.clone_model(model)) if "value" in name]
 
 
-def test_parts_of_frozen_layers_may_be_trained_as_in_keras():
-    body = Subclassed(name="body")
-    body.trainable = False
-    body.dense.trainable = True
+@pytest.mark.parametrize("made", [Subclassed, Named])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_parts_of_frozen_layers_may_be_trained_as_in_keras_also_after_saving(
+    made, frozen, tmp_path
+):
+    body = made()
+    body.trainable = not frozen
+    body.layers[-1].trainable = frozen
     model = build_model(keras.Input((4,)), body, {"a": heads.Regression()})
-    assert names_of(model)[:2] == ["body/dense/kernel", "body/dense/bias"]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", {made.__name__: made})
+    shapes = [(4, 3), (3,)] * frozen + [(3, 1), (1,)]
+    for each in (model, loaded):
+        assert [variable.shape for variable in each.trainable_variables] == shapes
 
 
 def test_layers_to_be_trained_that_are_not_there():

@@ -13,7 +13,7 @@ from ..aggregators import Aggregator
 from ..aggregators import get as get_aggregator
 from ..heads import BaseHead, LabelRule
 from ..keras_internals import flat_inputs, node_of, untracked
-from ..trunks.freezing import freeze_inside, without_flags
+from ..trunks.freezing import flags_of, freeze_inside, restore_flags
 from ..weightings import GradientWeighting, LossWeighting
 from .adversarial_features import AdversarialFeatures, check_adversary
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
@@ -461,11 +461,21 @@ class MultiTaskModel(keras.Model):
             )
         super()._maybe_symbolic_build(data_batch=data_batch)
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the config, as Keras does, with what is frozen inside of layers."""
+        config = super().get_config()
+        flags = flags_of(self)
+        if "layers" in config and not all(flags):
+            config["trainable_flags"] = flags
+        return config
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> MultiTaskModel:
         """Returns a model as `get_config` describes it; what was frozen is frozen."""
-        model = super().from_config(config, custom_objects=custom_objects)
-        freeze_inside(without_flags(model))
+        rest = {key: value for key, value in config.items() if key != "trainable_flags"}
+        model = super().from_config(rest, custom_objects=custom_objects)
+        if "trainable_flags" in config:
+            restore_flags(model, config["trainable_flags"])
         return model
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

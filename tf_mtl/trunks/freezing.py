@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 
-from ..keras_internals import Functional, is_made_of_tensors, sublayers
+from ..keras_internals import sublayers
 from ..names import check_known
 from ..whole_numbers import is_whole
 
@@ -119,19 +120,31 @@ def freeze_inside(layers: Iterable[Any]) -> None:
             write_flags(dict.fromkeys(sublayers(layer), False))
 
 
-def without_flags(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the layers and models within a model whose configs do not tell what is frozen inside.
+def flags_of(model: keras.Model) -> list[bool]:
+    """Returns `trainable` of a model and all layers within it that have weights, outer ones first.
 
-    Those of functional and sequential models do, and some of their layers may be trained.
+    Not every config tells them of the layers inside: those of heads, of subclassed models and of
+    KerasHub's backbones do not.
     """
-    return [
-        layer
-        for layer in sublayers(model)
-        if not isinstance(layer, keras.Sequential)
-        and not (
-            type(layer).get_config is Functional.get_config and is_made_of_tensors(type(layer))
+    return [bool(layer.trainable) for layer in _layers_with_weights(model)]
+
+
+def restore_flags(model: keras.Model, flags: Sequence[bool]) -> None:
+    """Sets the `trainable` of all layers as `flags_of` a model of the same config told them."""
+    layers = _layers_with_weights(model)
+    if len(layers) != len(flags):
+        warnings.warn(
+            f"The config of {model.name!r} tells which of {len(flags)} layers are frozen, those "
+            f"inside of layers included, but {len(layers)} were made of it. Look at what is to be "
+            "trained: tf_mtl.trunks.set_trainable.",
+            stacklevel=2,
         )
-    ]
+        return
+    write_flags(dict(zip(layers, flags, strict=True)))
+
+
+def _layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in sublayers(model) if layer.weights]
 
 
 def _first_leaves(layers: Sequence[Any]) -> dict[str, list[keras.layers.Layer]]:
