@@ -38,15 +38,19 @@ def methods():
         for v in row.variants
     ]
     assert at or len(weightings) <= len(AGGREGATORS)
-    for n, row in enumerate(AGGREGATORS):  # some classes have several rows
+    accepted = {}
+    for n, row in enumerate(AGGREGATORS):
         arguments = {**row.variants[0], **at}
         try:
             row.cls(**arguments)
         except ValueError:
             continue  # this method has no weights and takes parameters only
+        # Some classes have several rows: all of them at parameters, one at features.
+        accepted[row.cls if at else n] = lambda cls=row.cls, arguments=arguments: cls(**arguments)
+    for n, aggregator in enumerate(accepted.values()):
         weighting = weightings[(n + shift) % len(weightings)]
-        name = f"{row.cls.__name__} {type(weighting()).__name__} {n}"
-        yield name, {"aggregator": lambda: row.cls(**arguments), "loss_weights": weighting}
+        name = f"{type(aggregator()).__name__} {type(weighting()).__name__} {n}"
+        yield name, {"aggregator": aggregator, "loss_weights": weighting}
 
 def run(strategy, arguments):
     with strategy.scope():
