@@ -228,7 +228,12 @@ def test_a_backbone_is_not_given_scaled_pictures(tmp_path):
     for trunk in (backbone, trunks.HardSharing(backbone, towers=[4])):
         with pytest.raises(ValueError, match=r"'mobilenetv2' takes pixels.*'image__scaled'"):
             build_model(splits.features, trunk, tasks)
-    assert build_model(splits.inputs, backbone, tasks).tasks == ["label"]
+    own = keras.layers.Rescaling([1 / 255] * 3, name="own")(keras.Input((32, 32, 3)))
+    with pytest.raises(ValueError, match=r"'own', which are 0 to 1.*without that layer"):
+        build_model(own, backbone, tasks)
+    twice = keras.layers.Rescaling(2.0)(keras.Input((32, 32, 3)))
+    for inputs in (splits.inputs, twice):
+        assert build_model(inputs, backbone, tasks).tasks == ["label"]
 
 
 def test_a_backbone_takes_a_local_file_of_weights(tmp_path):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ..names import check_known, unknown_name
 from .augment_layers import KINDS, PIXELS, check_layer, mixes, moves
-from .targets import Target
+from .targets import Target, kind_of
 
 _BOXES = "rel_xyxy"  # Keras' name for x1, y1, x2, y2 from 0 to 1
 
@@ -66,10 +66,7 @@ class Augment:
         self.targets = {
             task: target if isinstance(target, Target) else None for task, target in targets.items()
         }
-        self.kinds = {
-            task: target.kind if isinstance(target, Target) else target
-            for task, target in targets.items()
-        }
+        self.kinds = {task: kind_of(target) for task, target in targets.items()}
         for task, kind in self.kinds.items():
             if kind not in KINDS:
                 raise ValueError(unknown_name(kind, KINDS, f"kind of task {task!r}"))

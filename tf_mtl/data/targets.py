@@ -89,3 +89,12 @@ class Target:
     def has_classes(self) -> bool:
         """Whether each row belongs to exactly one class."""
         return self.kind in ("classification", "binary")
+
+
+def kind_of(target: str | Target) -> str:
+    """Returns the kind of a target, which may be given by its kind alone.
+
+    >>> kind_of("binary"), kind_of(Target("regression"))
+    ('binary', 'regression')
+    """
+    return target.kind if isinstance(target, Target) else target

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..heads import BaseHead
 from ..keras_internals import is_symbolic, node_of
@@ -95,18 +96,25 @@ def check_head(task: str, head: Any) -> None:
 
 
 def _check_pixels(features: list[Any]) -> None:
-    """Refuses a backbone that scales pixels behind pictures which the readers of data have scaled.
+    """Refuses a backbone that scales pixels behind a layer that has done so.
 
-    It would take them all for black, and be trained on that without a word.
+    That of the readers of data is in the `features` of their splits. The backbone would take all
+    pictures for black, and be trained on that without a word.
     """
     for node in nodes_before(features):
-        for tensor in node.input_tensors if getattr(node.operation, "takes_pixels", False) else ():
-            if is_symbolic(tensor) and node_of(tensor).operation.name.endswith("__scaled"):
+        if not getattr(node.operation, "takes_pixels", False):
+            continue
+        for before in (node_of(each).operation for each in node.input_tensors if is_symbolic(each)):
+            if _scales_pixels(before):
                 raise ValueError(
                     f"The backbone {node.operation.name!r} takes pixels from 0 to 255, but gets "
-                    f"{node_of(tensor).operation.name!r}, which are 0 to 1. Build the model on the "
-                    "`inputs` of the splits instead of their `features`."
+                    f"{before.name!r}, which are 0 to 1. Build the model on the `inputs` of the "
+                    "splits instead of their `features`, or without that layer."
                 )
+
+
+def _scales_pixels(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Rescaling) and bool(np.allclose(layer.scale, 1 / 255))
 
 
 def _reads(head: Any) -> tuple[str, ...]:

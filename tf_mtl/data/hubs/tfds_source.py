@@ -19,7 +19,7 @@ from ..labels.labels import MISSING, Labels
 from ..splits import Splits, with_statistics
 from ..tables.encoding import Encoding, encode_inputs
 from ..tables.identifiers import identifiers
-from ..targets import Target
+from ..targets import Target, kind_of
 from .tfds_builder import split_names, tfds_builder
 
 # Rows held for shuffling; TFDS files are shuffled already when they are written.
@@ -89,8 +89,9 @@ def from_tfds(
     names = {name: chosen[key] for name, key in identifiers(chosen, taken=list(tasks)).items()}
     texts = split_names(builder, splits)
 
+    boxes = {task for task, target in (targets or {}).items() if kind_of(target) == "box"}
     read_as = {
-        task: _box(feature, features) if _kind(targets, task) == "box" else feature
+        task: _box(feature, features) if task in boxes else feature
         for task, feature in tasks.items()
     }
     rows = {
@@ -205,12 +206,6 @@ def _told(feature: Any) -> str | Target:
         return "auto"
     kind = "binary" if classes == 2 else "classification"
     return Target(kind, num_classes=classes, class_names=tuple(names) if names else None)
-
-
-def _kind(targets: Kinds | None, task: str) -> str | None:
-    """Returns the kind that was asked for, if any."""
-    target = (targets or {}).get(task)
-    return target.kind if isinstance(target, Target) else target
 
 
 def _box(feature: Any, features: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from ...names import unknown_name
 from ..tables.cells import MOSTLY, is_written
 from ..tables.frames import repeated_rows
-from ..targets import KINDS, Target
+from ..targets import KINDS, Target, kind_of
 from .classes import MANY_CLASSES, classes_of
 from .images import encode_boxes, encode_masks
 from .labels import MISSING, Labels
@@ -36,7 +36,7 @@ def encode_labels(
     ([1, 0, -1], ('cat', 'dog'))
     """
     target = kind if isinstance(kind, Target) else None
-    name = kind.kind if isinstance(kind, Target) else kind
+    name = kind_of(kind)
     if name in ("box", "segmentation"):
         return _of_images(labels, name, target)
     if name == "tagging":

@@ -21,7 +21,7 @@ from ..files import files_below
 from ..splits import Splits
 from ..tables.frames import row_name
 from ..tables.target_columns import as_text, encode_columns, target_columns
-from ..targets import Target
+from ..targets import Target, kind_of
 from .file_labels import FileLabels, is_table, labels_of_names, read_file_table
 from .image_files import check_images, check_masks, decoded, mask_of, resized
 
@@ -196,7 +196,7 @@ def _labels_of_table(
     y, kinds, masks = {}, {}, {}
     for target in target_columns(chosen, columns):
         kind = target.kind
-        if (kind.kind if isinstance(kind, Target) else kind) != "segmentation":
+        if kind_of(kind) != "segmentation":
             y[target.task], kinds[target.task] = encode_columns(target, frame, path)
             continue
         if not isinstance(kind, Target) or kind.num_classes is None:

@@ -14,7 +14,7 @@ import numpy as np
 from ...names import check_known, check_task_names, unknown_name
 from ..labels.encode import encode_labels
 from ..labels.labels import MISSING, Labels
-from ..targets import KINDS, Target
+from ..targets import KINDS, Target, kind_of
 from .frames import content_of, row_name
 from .identifiers import column_names, identifier
 
@@ -194,7 +194,7 @@ def encode_columns(
     where = f"column{plural} {' and '.join(map(repr, target.columns))} of {source}"
     if target.positive:
         return _positive(target, frame[target.columns[0]], where, known)
-    name = kind.kind if isinstance(kind, Target) else kind
+    name = kind_of(kind)
     arrays = [as_labels(frame[column], name) for column in target.columns]
     if len(arrays) > 1 and any(array.dtype.kind == "O" for array in arrays):
         arrays = [array.astype(object) for array in arrays]
