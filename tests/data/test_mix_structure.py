@@ -94,8 +94,8 @@ def test_sample_weights_of_some_data_sets():
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        (rows([1.0], [0]), r"input ''.*int32 \(\).*'a'.*float32 \(\) in 'b'"),
-        (rows([[1, 2]], [0]), r"input ''.*int32 \(\).*'a'.*int32 \(2,\) in 'b'.*map"),
+        (rows([1.0], [0]), r"x is int32 \(\).*'a'.*float32 \(\) in 'b'.*or name the inputs"),
+        (rows([[1, 2]], [0]), r"x is int32 \(\).*'a'.*int32 \(2,\) in 'b'.*map"),
         (rows({"x": [1]}, [0]), "x is a tensor in the data set 'a' and a dictionary in 'b'"),
         (rows([1], {"a": [0.5]}), "task 'a' is int32.*'a' and float32.*in 'b'"),
         (rows([1], {"a-b": [0]}), "Invalid task name 'a-b'"),

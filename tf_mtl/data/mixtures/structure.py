@@ -181,8 +181,9 @@ def _joined(by_data_set: Mapping[str, Specs], what: str) -> Specs:
             if key not in joined:
                 joined[key], owner[key] = spec, name
             elif joined[key].dtype != spec.dtype or not spec.is_compatible_with(joined[key]):
+                called = f"The {what} {key!r}" if key else "x"
                 raise ValueError(
-                    f"The {what} {key!r} is {_shown(joined[key])} in the data set {owner[key]!r} "
+                    f"{called} is {_shown(joined[key])} in the data set {owner[key]!r} "
                     f"and {_shown(spec)} in {name!r}. Bring both to one type and shape with "
                     "`dataset.map(...)`"
                     + (", or name the inputs, x = {name: tensor}." if key == "" else ".")
