@@ -426,6 +426,11 @@ class TestFunnel:
             build({"a": heads.Funnel("a")})
         with pytest.raises(ValueError, match="one probability"):
             build({"kind": heads.Classification(3), "buy": heads.Funnel("kind")})
+        for head in (heads.Regression(), heads.Count()):
+            made = {"buy": heads.Funnel("amount"), "amount": head}
+            with pytest.raises(ValueError, match=rf"'amount' is a {type(head).__name__}.*none"):
+                build(made)
+        build({"buy": heads.Funnel("click"), "click": keras.layers.Dense(1, "sigmoid")})
 
 
 @pytest.mark.parametrize("head", [heads.Count, heads.Quantile])

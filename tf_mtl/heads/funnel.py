@@ -6,10 +6,12 @@ from typing import Any
 
 import keras
 
+from ..keras_internals import is_symbolic, node_of
 from .base import BaseHead, pool, pooled_shape
 from .labels import BinaryLabels, LabelRule
 
 _SMALLEST = 1e-37  # a probability of float32 whose logarithm exists
+_PROBABILITIES = ("binary", "multilabel", "custom")  # kinds of heads; the last may be anything
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -43,7 +45,8 @@ class Funnel(BaseHead):
         **kwargs: Other arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If the earlier task does not have one output, or the penalty is negative.
+        ValueError: If the earlier task does not have one output, or a head that gives no
+            probability, or the penalty is negative.
 
     Call arguments:
         features: `[B, d]`, or `[B, ..., d]`, which is averaged over the middle axes.
@@ -98,6 +101,17 @@ class Funnel(BaseHead):
         log_yes = ops.log(ops.maximum(earlier, _SMALLEST)) + ops.log_sigmoid(logit)
         no = ops.maximum(-ops.expm1(log_yes), _SMALLEST)
         return keras.activations.sigmoid(log_yes - ops.log(no))
+
+    def compute_output_spec(self, features: Any, earlier: Any) -> Any:
+        """Returns the shape of the output, if the head of the earlier task has a probability."""
+        head = node_of(earlier).operation if is_symbolic(earlier) else None
+        if isinstance(head, BaseHead) and head.kind not in _PROBABILITIES:
+            raise ValueError(
+                f"Funnel(after={self.after!r}) needs the probability of an earlier step, as "
+                f"BinaryClassification and Funnel give it. The head of {self.after!r} is a "
+                f"{type(head).__name__}, whose output is none. Name a yes-or-no task in `after`."
+            )
+        return super().compute_output_spec(features, earlier)
 
     @property
     def default_loss(self) -> str:
