@@ -77,6 +77,16 @@ def test_any_length():
         assert model.predict(tones(2, samples)[0], verbose=0)["loud"].shape == (2, 1)
 
 
+def test_a_sound_shorter_than_a_window_is_followed_by_silence(tmp_path):
+    model = model_of(samples=None)
+    model.save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    short = tones(2, 20)[0]
+    padded = np.pad(short, [[0, 0], [0, 13]])  # 33 samples: half a transform of 64, and one
+    expected = model.predict(padded, verbose=0)["loud"]
+    np.testing.assert_array_equal(model.predict(short, verbose=0)["loud"], expected)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -19,9 +19,9 @@ class AudioEncoder(Body):
     The spectrogram is computed in the model, so that a server takes waveforms. Its loudness is in
     decibels, normalised for each band by batch normalisation. Each stage is a convolution (3 × 3),
     batch normalisation, ReLU and max pooling by 2; then mean and maximum over time and bands
-    go through a dense layer. Where the input's length is None, waveforms may have any length above
-    half a Fourier transform: half a window, rounded up to a power of two (256 samples unless told
-    otherwise).
+    go through a dense layer. Where the input's length is None, waveforms may have any length: what
+    is not longer than half a Fourier transform (256 samples unless told otherwise) is followed by
+    silence, as Keras' spectrogram takes nothing shorter.
 
     `keras.layers.MelSpectrogram` cuts off what lies `top_db` below the loudest sound of the whole
     batch, which would make a row's features depend on the others. Here nothing is cut off so.
@@ -84,7 +84,9 @@ class AudioEncoder(Body):
                 f"AudioEncoder expects waveforms [B, samples]. Received the shape {shapes}."
             )
         mirrored = self._fft_length // 2
-        if inputs.shape[1] is not None and inputs.shape[1] <= mirrored:
+        if inputs.shape[1] is None:
+            inputs = SilenceBehind(mirrored + 1, name=f"{name}_silence", dtype="float32")(inputs)
+        elif inputs.shape[1] <= mirrored:
             raise ValueError(
                 f"AudioEncoder expects waveforms of more than {mirrored} samples, half a Fourier "
                 f"transform. Received {inputs.shape[1]}. Pad them, or give a shorter `frame`."
@@ -140,3 +142,36 @@ class AudioEncoder(Body):
             momentum=0.9, name=f"{name}_bands", dtype="float32"
         )(frames)
         return keras.layers.Reshape((-1, self.num_mel_bins, 1), name=f"{name}_image")(frames)
+
+
+@keras.saving.register_keras_serializable(package="tf_mtl")
+class SilenceBehind(keras.layers.Layer):
+    """Zeros behind waveforms that are shorter than a spectrogram needs.
+
+    Args:
+        samples: Length of the waveforms then, at least.
+        **kwargs: Other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        waveforms: `[B, samples]`.
+
+    Returns:
+        `[B, samples]`.
+    """
+
+    def __init__(self, samples: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.samples = samples
+
+    def call(self, waveforms: Any) -> Any:
+        """Returns the longer waveforms."""
+        missing = keras.ops.maximum(self.samples - keras.ops.shape(waveforms)[1], 0)
+        return keras.ops.pad(waveforms, [[0, 0], [0, missing]])
+
+    def compute_output_shape(self, waveforms_shape: tuple[int | None, ...]) -> Any:
+        """Rows of a length that the waveforms tell."""
+        return (waveforms_shape[0], None)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "samples": self.samples}
