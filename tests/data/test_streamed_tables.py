@@ -215,6 +215,24 @@ def test_a_strategy_distributes_the_batches(tmp_path):
     assert [len(y["rich"]) for _, y in batches][:2] == [64, 64]
 
 
+def test_names_of_folders_are_columns_of_parquet_files(tmp_path):
+    frame = pd.DataFrame({
+        "row": np.arange(120),
+        "rich": ["yes", "no"] * 60,
+        "year": np.arange(120) // 3 % 2 + 2020,
+        "land": [("a/b", "7", None)[n % 3] for n in range(120)],
+    })  # fmt: skip
+    frame.to_parquet(tmp_path, partition_cols=["year", "land"])
+    pattern = tmp_path / "**" / "*.parquet"
+    whole, streamed = both((data.from_parquet, pattern), {"rich": "auto"})
+    assert_same(whole, streamed)
+    assert set(whole.inputs) == {"row", "year", "land"}
+    found = data.read_parquet(pattern).sort_values("row").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found[frame.columns], frame, check_dtype=False)
+    alone = next(tmp_path.rglob("*.parquet"))
+    assert data.read_parquet(alone).columns.tolist() == ["row", "rich"]
+
+
 def test_categories_of_parquet_differ_between_row_groups(tmp_path):
     frame = people()
     table = pa.Table.from_pandas(frame[["row", "weight", "job", "rich"]])
