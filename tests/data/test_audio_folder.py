@@ -1,5 +1,6 @@
 """Folders of WAV files: labels from names, functions and tables; one clear line for a bad file."""
 
+import io
 import struct
 import wave
 
@@ -107,6 +108,12 @@ def wav(code=1, bits=16, channels=1, declared=None, samples=200, more=b""):
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
+def floats(*samples, form="f4"):
+    file = io.BytesIO()
+    wavfile.write(file, RATE, np.array(samples, form))
+    return file.getvalue()
+
+
 PCM = struct.pack("<HHI", 22, 16, 0) + b"\1\0" + bytes(14)
 HEADERS = {
     "further chunks": wav(),
@@ -197,6 +204,9 @@ def spoil(folder, content=None, rate=RATE, samples=5):
         ({"content": wav(code=7, bits=8)}, "1_eve_99.wav has samples of 8 bit in the format 7"),
         ({"content": wav(code=0xFFFE)}, "1_eve_99.wav has samples of 16 bit in the format 0"),
         ({"content": wav(bits=12)}, "1_eve_99.wav has samples of 12 bit in the format 1"),
+        ({"content": floats(0, np.nan)}, "1_eve_99.wav holds nan as sample 2, .*1 in all"),
+        ({"content": floats(-np.inf)}, "1_eve_99.wav holds -inf as sample 1"),
+        ({"content": floats(0, 1e300, form="f8")}, r"1_eve_99.wav holds 1e\+300 as sample 2"),
     ],
 )
 def test_a_bad_file_is_named(folder, options, message):

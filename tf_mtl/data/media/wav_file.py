@@ -82,7 +82,7 @@ FORMS = (
 
 
 def sound_place(file: BinaryIO, what: str) -> SoundPlace:
-    """Reads a header as far as it tells where the samples lie.
+    """Reads a header as far as it tells where the samples lie, and looks at those that are floats.
 
     TensorFlow's decoder and Python's `wave` stumble each over some of the headers in use, and a
     file that is cut off is not noticed before it is decoded.
@@ -92,8 +92,8 @@ def sound_place(file: BinaryIO, what: str) -> SoundPlace:
         what: Its name, for errors.
 
     Raises:
-        ValueError: If the samples have none of the `FORMS`, or the file is damaged or cut off, or
-            holds no sound.
+        ValueError: If the samples have none of the `FORMS` or are no numbers, or the file is
+            damaged or cut off, or holds no sound.
     """
     form, start, declared, there = b"", 0, 0, -1
     head = file.read(12)
@@ -131,6 +131,15 @@ def sound_place(file: BinaryIO, what: str) -> SoundPlace:
         problem = f"is cut off: it holds {there} of {declared} bytes of sound. Copy it again"
     elif declared < width:
         problem = "holds no sound. Remove it"
+    elif code == _FLOAT:
+        file.seek(start)
+        floats = np.frombuffer(file.read(declared - declared % width), f"<f{bits // 8}")
+        bad = np.flatnonzero(~(np.abs(floats) <= np.finfo("float32").max))  # NaN is not either
+        if len(bad):
+            problem = (
+                f"holds {floats[bad[0]]} as sample {bad[0] // channels + 1}, which is no number of "
+                f"float32 ({len(bad)} in all). Remove the file or write it again"
+            )
     if problem:
         raise ValueError(f"{what} {problem}.")
     return SoundPlace(start, declared - declared % width, channels, places[code, bits], rate)
