@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse
 from sklearn.datasets import load_digits, load_iris, load_linnerud
@@ -70,6 +71,39 @@ def test_what_is_no_table(table):
         ValueError, match=rf"Expected a pandas.DataFrame.*not {type(table).__name__}"
     ):
         data.from_dataframe(table, TARGETS)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        lambda values: polars.DataFrame({"age": polars.Series(values, dtype=polars.Int128)}),
+        lambda values: pd.DataFrame({"age": pd.Series(values, dtype="float16[pyarrow]")}),
+    ],
+)
+def test_numbers_of_rare_types(numbers):
+    # Polars cannot hand its wide numbers to Arrow, and pandas cannot infer those of 16 bit.
+    age = people()["age"]
+    table = numbers([None if np.isnan(cell) else int(cell) for cell in age])
+    rich = list(people()["rich"])
+    is_pandas = isinstance(table, pd.DataFrame)
+    table = (
+        table.assign(rich=rich) if is_pandas else table.with_columns(polars.Series("rich", rich))
+    )
+    expected = data.from_dataframe(pd.DataFrame({"age": age, "rich": rich}), {"rich": "binary"})
+    same(data.from_dataframe(table, {"rich": "binary"}), expected)
+
+
+def test_columns_that_pandas_cannot_hold_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"'id' of the table has the type Int128 and a number"):
+        as_frame(polars.DataFrame({"id": [1, 2**100]}, schema={"id": polars.Int128}))
+    time = pa.array([1], pa.time64("ns"))
+    with pytest.raises(
+        ValueError, match=r"'at' of the table has the type time64\[ns\], and pandas"
+    ):
+        as_frame(pa.table({"age": [1], "at": time}))
+    pq.write_table(pa.table({"age": [1], "at": time}), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"'at' of .*a.parquet has the type"):
+        data.read_parquet(tmp_path / "a.parquet")
 
 
 def test_parquet(tmp_path):

@@ -20,7 +20,8 @@ def as_frame(table: Any, source: str = "the table") -> Any:
         source: Its name, for errors.
 
     Raises:
-        ValueError: If it is no table, or has names of columns in several levels.
+        ValueError: If it is no table, has names of columns in several levels, or a column that
+            pandas cannot hold.
 
     >>> import pyarrow
     >>> as_frame(pyarrow.table({"age": [20, None]}))["age"].tolist()
@@ -40,6 +41,8 @@ def as_frame(table: Any, source: str = "the table") -> Any:
     library = type(table).__module__.partition(".")[0]
     if library == "polars" and hasattr(table, "collect"):
         table = table.collect()
+    if library == "polars":
+        table = _of_64_bits(table, source)
     elif library == "datasets" and hasattr(table, "with_format"):
         table = table.with_format("arrow")[:]
     if not hasattr(table, "__arrow_c_stream__") or hasattr(table, "type"):
@@ -48,7 +51,24 @@ def as_frame(table: Any, source: str = "the table") -> Any:
             f"{source}, not {type(table).__name__}. Use from_numpy for arrays "
             "and from_csv or from_parquet for files."
         )
-    return arrow_frame(pa.table(table))
+    return arrow_frame(pa.table(table), source)
+
+
+def _of_64_bits(table: Any, source: str) -> Any:
+    """Returns a `polars.DataFrame` whose whole numbers have 64 bits at most, as in Arrow."""
+    import polars as pl
+
+    wide = [name for name, dtype in table.schema.items() if str(dtype) in ("Int128", "UInt128")]
+    for name in wide:
+        try:
+            table = table.cast({name: pl.Int64})
+        except pl.exceptions.InvalidOperationError:
+            raise ValueError(
+                f"Column {name!r} of {source} has the type {table.schema[name]} and a number of "
+                "more than 64 bits. Make floats or text of it: table.cast({"
+                f"{name!r}: polars.Float64}})."
+            ) from None
+    return table
 
 
 def _without_objects(frame: Any) -> Any:
@@ -59,7 +79,9 @@ def _without_objects(frame: Any) -> Any:
     for place, dtype in enumerate(frame.dtypes):
         column = frame.iloc[:, place]
         content = pd.api.types.infer_dtype(column, skipna=True) if dtype.kind == "O" else ""
-        if content == "decimal":
+        if dtype == "float16[pyarrow]":  # pandas itself cannot make all of it that is needed
+            column = column.astype("float32[pyarrow]")
+        elif content == "decimal":
             column = pd.to_numeric(column.astype(object))
         elif content in ("date", "datetime"):
             zones = column.map(lambda cell: getattr(cell, "tzinfo", None)).notna()
@@ -71,10 +93,13 @@ def _without_objects(frame: Any) -> Any:
     return found
 
 
-def arrow_frame(table: Any) -> Any:
+def arrow_frame(table: Any, source: str = "the table") -> Any:
     """Returns a `pyarrow.Table` as a `pandas.DataFrame`: decimals as floats, dates as times.
 
     What pandas wrote as a named index is a column, as it is for all other readers.
+
+    Raises:
+        ValueError: If a column holds what pandas cannot, such as times with nanoseconds.
     """
     import pyarrow as pa
 
@@ -83,7 +108,17 @@ def arrow_frame(table: Any) -> Any:
         for field in table.schema
     ]
     schema = pa.schema(fields, table.schema.metadata)
-    frame = table.cast(schema).to_pandas(date_as_object=False)
+    try:
+        frame = table.cast(schema).to_pandas(date_as_object=False)
+    except (ValueError, NotImplementedError) as error:
+        if table.num_columns > 1:
+            for place in range(table.num_columns):  # one of them is the reason
+                arrow_frame(table.select([place]).replace_schema_metadata(), source)
+            raise
+        raise ValueError(
+            f"Column {table.column_names[0]!r} of {source} has the type {table.schema[0].type}, "
+            f"and pandas cannot hold it: {error}. Convert the column."
+        ) from None
     named = [name for name in frame.index.names if name in table.column_names]
     return frame.reset_index(named).reset_index(drop=True)
 

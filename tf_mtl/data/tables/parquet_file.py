@@ -129,7 +129,7 @@ def _pieces(
         for column, value in folders.get(path, {}).items():
             if column not in table.column_names and (columns is None or column in columns):
                 table = table.append_column(column, pa.repeat(value, table.num_rows))
-        return arrow_frame(table)
+        return arrow_frame(table, str(path))
 
     try:
         # By default pyarrow holds all of a file that is read piece by piece.
