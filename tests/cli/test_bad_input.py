@@ -45,6 +45,7 @@ def files(tmp_path, monkeypatch):
     (tmp_path / "yes.yaml").write_text(
         "data: {source: flag.csv, targets: {flag: {positive: yes}}}\n"
     )
+    (tmp_path / "module.yaml").write_text("imports: [my_project.hedas]\n")
     (tmp_path / "kind.yaml").write_text("heads: {digit: {type: Clasification}}\n")
     (tmp_path / "weight.yaml").write_text("loss_weights: {digit: heavy}\n")
     (tmp_path / "loss.yaml").write_text("heads: {ink: {loss: hubre}}\n")
@@ -112,6 +113,7 @@ BAD = {
     "head of no task": (("train", "head.yaml"), ["heads", "'digt'", "'digit'"]),
     "yes": (("train", "yes.yaml"), ["'True'", "'yes'", "quotes around yes"]),
     "order": (("train", "order.yaml"), ["income", "'high', 'low', 'none'", "[none, low, other,"]),
+    "unknown module": (("train", "module.yaml"), ["imports: 'my_project.hedas'", "installed"]),
     "unknown head": (("train", "kind.yaml"), ["'Clasification'", "'Classification'"]),
     "weight": (("train", "weight.yaml"), ["loss_weights", "digit", "'heavy'"]),
     "loss": (("train", "loss.yaml"), ["hubre"]),

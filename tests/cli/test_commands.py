@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 
 import keras
 import numpy as np
@@ -203,6 +204,63 @@ def test_the_options_reach_the_model(cli, tmp_path):
     assert model.heads["ink"].loss == "huber"
     assert type(model.optimizer).__name__ == "SGD"
     assert keras.config.dtype_policy().name == "float32"
+
+
+OWN_CLASSES = """
+import keras
+from tf_mtl import heads, trunks
+
+@keras.saving.register_keras_serializable("mine")
+class TwoLayers(trunks.Body):
+    def __init__(self, units: int = 3) -> None:
+        self.units = units
+
+    def __call__(self, inputs, name=None):
+        return keras.layers.Dense(self.units)(keras.layers.Flatten()(inputs))
+
+@keras.saving.register_keras_serializable("mine")
+class Regression(heads.BaseHead):
+    kind, default_loss, default_metrics = "own", "mae", ()
+    label_rule = heads.FloatLabels()
+
+    def __init__(self, scale: float, **kwargs):
+        super().__init__(**kwargs)
+        self.scale, self.dense = scale, keras.layers.Dense(1)
+
+    def build(self, shape):
+        self.dense.build(shape)
+
+    def call(self, features):
+        return self.scale * self.dense(features)
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
+"""
+
+
+def test_classes_of_ones_own(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(OWN_CLASSES)
+    (tmp_path / "run.yaml").write_text(
+        "imports: [own.py, json]\n"
+        "trunk: {type: two-layers, units: 2}\n"
+        "heads: {ink: {type: mine>Regression, scale: 2.0}}\n"
+        "epochs: 1\nname: own\ndata: {batch_size: 512}\n"
+    )
+
+    def forget():
+        for name in ("mine>TwoLayers", "mine>Regression"):
+            keras.saving.get_custom_objects().pop(name)
+
+    outcome = cli("train", "run.yaml", "--no-export", "-q")
+    assert outcome.code == 0, outcome.err
+    forget()
+    sys.modules.pop(str(tmp_path / "own.py"))
+    monkeypatch.chdir(tmp_path.parent)  # the run knows where the file is
+    model = runs.load_model(runs.open_run(tmp_path / "runs" / "own" / "1"))
+    forget()
+    assert (model.heads["ink"].kind, model.heads["ink"].scale) == ("own", 2.0)
 
 
 def test_version_and_help(cli):

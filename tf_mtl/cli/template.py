@@ -9,6 +9,11 @@ TEMPLATE = """\
 
 name: {name}  # of the run folder and the exported model
 
+# Modules that register classes of your own, as trunk, heads and so on may then name them: those
+# that are installed, or files.
+imports: []
+# imports: [my_project.heads, my_trunks.py]
+
 data:
   source: digits            # a name of `tf-mtl list data`, FILE.csv, FILE.parquet, FILE.npz,
                             # several files ("parts/*.csv.gz"), or tfds:NAME

@@ -16,6 +16,7 @@ from ..training import MultiTaskModel, build_model
 from .automatic_trunk import automatic_trunk, text_inputs, words_of
 from .config import OptimizerConfig, RunConfig
 from .errors import InputError, refusing
+from .imports import import_modules
 from .recipe import make
 
 _HEADS = {
@@ -37,9 +38,10 @@ def assemble(config: RunConfig, splits: Splits) -> MultiTaskModel:
         splits: Its data.
 
     Raises:
-        InputError: For an unknown trunk, head, task, weighting, aggregator or optimizer, or
+        InputError: For an unknown module, trunk, head, task, weighting, aggregator or optimizer, or
             arguments that do not suit them.
     """
+    import_modules(config.imports)
     with refusing("heads"):
         check_known(config.heads, splits.targets, "task")
     heads = {

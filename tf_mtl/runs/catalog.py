@@ -7,6 +7,8 @@ import importlib.util
 import inspect
 from typing import Any
 
+import keras
+
 from ..names import unknown_name
 from .errors import InputError
 
@@ -60,6 +62,9 @@ def summary(thing: Any) -> str:
 def find(room: str, name: str) -> type:
     """Returns a class by its name, in any case, underscores and hyphens ignored.
 
+    Classes of the user's own that are registered with Keras are found too, by their names or, where
+    the room has one of that name, as "package>Name".
+
     Raises:
         InputError: If there is none, naming the choices and the nearest.
 
@@ -70,8 +75,27 @@ def find(room: str, name: str) -> type:
     what = room.removesuffix("s")
     if not found:
         raise InputError(f"There are no {room} in this version of tf_mtl: {what} {name!r}.")
-    by_plain_name = {key.lower(): value for key, value in found.items()}
-    plain = name.lower().replace("_", "").replace("-", "")
-    if plain not in by_plain_name:
-        raise InputError(unknown_name(name, list(found), what))
-    return by_plain_name[plain]
+    own = _registered(room)
+    known = {**{key.rpartition(">")[2]: value for key, value in own.items()}, **found}
+    by_plain_name = {_plain(key): value for key, value in {**known, **own}.items()}
+    if _plain(name) not in by_plain_name:
+        raise InputError(unknown_name(name, list(known), what))
+    return by_plain_name[_plain(name)]
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _registered(room: str) -> dict[str, type]:
+    """Returns `{"package>Name": class}` of the classes of others that suit a room."""
+    package = __package__.partition(".")[0]
+    module = importlib.import_module(f"{package}.{room}")
+    bases = tuple(getattr(module, base) for base in _BASES[room])
+    return {
+        key: value
+        for key, value in keras.saving.get_custom_objects().items()
+        if inspect.isclass(value)
+        and issubclass(value, bases)
+        and value.__module__.partition(".")[0] != package
+    }

@@ -74,6 +74,7 @@ class RunConfig(Section):
     """
 
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    imports: list[str] = Field(default_factory=list)
     data: DataConfig = DataConfig()
     trunk: Spec = "auto"
     heads: dict[str, Spec] = Field(default_factory=dict)

@@ -26,6 +26,7 @@ from .config_file import write_config
 from .curves import plot_curves
 from .errors import InputError, refusing
 from .folder import RunFolder, check_writable, new_run, open_run, write_facts, write_json
+from .imports import FILE_ENDING, import_modules
 from .lock import held
 from .monitor import Monitor, make_monitor
 from .progress import Progress
@@ -143,9 +144,13 @@ def _resolved(config: RunConfig, splits: Splits) -> RunConfig:
         files["test_path"] = _from_any_folder(data.test_path)
     if data.data_dir is not None and Path(data.data_dir).is_dir():  # else an address
         files["data_dir"] = _from_any_folder(data.data_dir)
+    modules = [
+        _from_any_folder(each) if each.endswith(FILE_ENDING) else each for each in config.imports
+    ]
     return config.model_copy(
         update={
             "name": config.run_name,
+            "imports": modules,
             "data": data.model_copy(update=files),
             "trunk": resolved_trunk(config, splits),
         }
@@ -248,6 +253,8 @@ def load_model(run: RunFolder) -> Any:
             f"The run {run.path} has no model yet: no epoch was finished. Go on with "
             f"{shlex.join(['tf-mtl', 'train', '--resume', str(run.path)])}"
         )
+    config = run.config()
+    import_modules(config.imports)
     # Keras forgets the policy of a model, and with it the loss scaling of its optimizer.
-    with dtype_policy(run.config()):
+    with dtype_policy(config):
         return keras.models.load_model(run.best_model)
