@@ -172,6 +172,25 @@ def test_frames_share_a_body_and_are_joined_over_time(over_time):
     assert np.allclose(model(frames), backwards, atol=1e-5) == (over_time == "average")
 
 
+@pytest.mark.parametrize(
+    ("encoder", "units"), [(trunks.PhraseEncoder, 4), (trunks.TextEncoder, [4])]
+)
+def test_a_series_of_texts(encoder, units, tmp_path):
+    texts = np.array([["turn on the light", "play", ""], ["a song", "", "play a song"]])
+    body = encoder.for_texts(texts.ravel(), units=units)
+    inputs = keras.Input((None,), dtype="string")
+    each = keras.Model(inputs, trunks.TimeDistributed(body, keras.layers.Identity())(inputs))
+    frames = each.get_layer("video_frames").layer
+    expected = np.stack([frames(keras.ops.convert_to_tensor(column)) for column in texts.T], 1)
+    np.testing.assert_allclose(each(tf.constant(texts)), expected, rtol=1e-5)
+    joined = keras.Model(inputs, trunks.TimeDistributed(body, "gru", 3)(inputs))
+    joined.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    found = joined(tf.constant(texts))
+    assert found.shape == (2, 3)
+    np.testing.assert_array_equal(loaded(tf.constant(texts)), found)
+
+
 def test_frames_are_what_time_distributed_of_keras_makes_of_them(tmp_path):
     frames = np.random.default_rng(0).normal(size=(3, 5, 4, 4, 2)).astype("float32")
     network = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 2)])

@@ -10,6 +10,7 @@ from ..names import check_known
 from ..whole_numbers import check_whole
 from .body import Body
 from .copies import copy_of
+from .flatten import averaged
 from .masked_layers import (
     AddFeatures,
     AverageSteps,
@@ -32,7 +33,8 @@ class TimeDistributed(Body):
         attention:     attention between all times with learnt positions, then the mean
         average:       the mean
 
-    It is a body, and so serves in every trunk: `MMoE(expert=TimeDistributed(CNN()))`.
+    It is a body, and so serves in every trunk: `MMoE(expert=TimeDistributed(CNN()))`. A series of
+    texts is `[B, time]`; a text is the average of its words where the body is a `TextEncoder`.
 
     Args:
         body: From a frame to features `[B, d]`: a list of units, MLP, CNN, a Keras layer or model,
@@ -56,24 +58,29 @@ class TimeDistributed(Body):
         self.units = check_whole(units, "units")
 
     def __call__(self, inputs: Any, name: str | None = None) -> Any:
-        """Returns features of a series of frames `[B, time, ...]`.
+        """Returns features of a series of frames `[B, time, ...]`, or of texts `[B, time]`.
 
         Args:
             inputs: Keras tensor.
             name: Prefix of the layers' names.
         """
         name = name or "video"
-        if not isinstance(inputs, keras.KerasTensor) or len(inputs.shape) < 3:
+        are_texts = getattr(inputs, "dtype", "") == "string"
+        if not isinstance(inputs, keras.KerasTensor) or len(inputs.shape) < 3 - are_texts:
             raise ValueError(
-                "TimeDistributed expects one series of frames [B, time, ...]. Received: "
+                "TimeDistributed expects one series of frames [B, time, ...], or of texts "
+                "[B, time]. Received: "
                 f"{keras.tree.map_structure(lambda tensor: tuple(tensor.shape), inputs)}."
             )
         frame = keras.Input(inputs.shape[2:], dtype=inputs.dtype)
-        one = reusable(self.body, frame, f"{name}_frame")
+        one = reusable(self._of_text if are_texts else self.body, frame, f"{name}_frame")
         frames = EveryFrame(one, name=f"{name}_frames")(inputs)
         if not isinstance(self.over_time, str):
             return copy_of(self.over_time, frames, f"{name}_over_time")
         return self._joined(frames, name)
+
+    def _of_text(self, text: Any, name: str) -> Any:
+        return averaged(copy_of(self.body, text, name), f"{name}_text")
 
     def _joined(self, frames: Any, name: str) -> Any:
         if self.over_time in ("gru", "lstm"):
