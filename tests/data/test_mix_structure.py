@@ -1,5 +1,6 @@
 """Mixtures of data sets that differ in inputs, tasks and weights."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,6 +127,28 @@ def test_what_has_no_fixed_size_cannot_be_filled_in():
             "a": rows({"text": ["a"], "text_present": [True]}, [0]),
             "b": rows({"size": [1.0], "text_present": [True]}, [0]),
         })  # fmt: skip
+
+
+def test_what_encoders_mask_does_not_count_and_stays_masked():
+    inputs = {name: keras.Input((4,), name=name) for name in "ab"}
+    inputs["b_present"] = keras.Input((), dtype="bool", name="b_present")
+    encodings = {
+        name: keras.layers.Embedding(9, 1, keras.initializers.Constant(value), mask_zero=True)(
+            inputs[name]
+        )
+        for name, value in {"a": 1.0, "b": 2.0}.items()
+    }
+    fused = data.MeanOfPresent()(encodings, present={"b": inputs["b_present"]})
+    average = keras.layers.GlobalAveragePooling1D()(fused)
+    model = keras.Model(inputs, [fused, average])
+    x = {
+        "a": np.array([[5, 5, 0, 0], [5, 0, 0, 0]]),
+        "b": np.array([[5, 5, 5, 0], [0, 0, 0, 0]]),
+        "b_present": np.array([True, False]),
+    }
+    steps, means = model(x)
+    assert steps[..., 0].numpy().tolist() == [[1.5, 1.5, 2, 0], [1, 0, 0, 0]]
+    np.testing.assert_allclose(means[:, 0], [5 / 3, 1])
 
 
 def test_a_gradient_does_not_pass_through_the_filling():
