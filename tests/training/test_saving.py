@@ -6,6 +6,7 @@ import pytest
 
 from tests.training.programs import LOSSES, arrays, difference, network
 from tf_mtl import build_model, heads, trunks
+from tf_mtl.keras_internals import sublayers
 
 
 def with_heads():
@@ -52,6 +53,26 @@ def test_a_loaded_model_goes_on_where_the_saved_one_stopped(make, compile_model,
     histories = [each.fit(x, y, verbose=0, shuffle=False).history for each in (model, loaded)]
     assert histories[0] == histories[1]
     assert difference(model, loaded) == 0.0
+
+
+@pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_a_quantised_model_is_loaded_with_its_heads(mode, tmp_path):
+    model = with_heads()
+    model.heads["price"].trainable = False
+    model.quantize(mode)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    policies = [
+        {each.name: each.dtype_policy.name for each in sublayers(m)} for m in (model, loaded)
+    ]
+    assert policies[0] == policies[1]
+    assert mode in policies[0]["probability"]  # inside of the head
+    assert len(loaded.trainable_variables) == len(model.trainable_variables)
+    x, _, _ = arrays(8)
+    found, expected = loaded.predict(x, verbose=0), model.predict(x, verbose=0)
+    for task in model.tasks:
+        np.testing.assert_array_equal(found[task], expected[task])
 
 
 def test_compiling_twice_leaves_nothing_behind():

@@ -27,6 +27,7 @@ from .gradual_unfreezing import HeldBack
 from .inputs import inputs_by_name
 from .interruption import stop_reading
 from .packed_logs import with_packed_logs
+from .quantized import quantization_of, quantize_again
 from .replicas import MeanOfShares, check_strategy, num_replicas
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
@@ -462,20 +463,26 @@ class MultiTaskModel(keras.Model):
         super()._maybe_symbolic_build(data_batch=data_batch)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the config, as Keras does, with what is frozen inside of layers."""
+        """Returns the config, as Keras does, with what is frozen or quantised inside of layers."""
         config = super().get_config()
         flags = flags_of(self)
         if "layers" in config and not all(flags):
             config["trainable_flags"] = flags
+        quantization = quantization_of(self)
+        if "layers" in config and any(quantization):
+            config["quantization"] = quantization
         return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> MultiTaskModel:
-        """Returns a model as `get_config` describes it; what was frozen is frozen."""
-        rest = {key: value for key, value in config.items() if key != "trainable_flags"}
+        """Returns a model as `get_config` describes it: frozen and quantised where that one was."""
+        rest = dict(config)
+        flags, quantization = rest.pop("trainable_flags", None), rest.pop("quantization", None)
         model = super().from_config(rest, custom_objects=custom_objects)
-        if "trainable_flags" in config:
-            restore_flags(model, config["trainable_flags"])
+        if quantization is not None:
+            quantize_again(model, quantization)
+        if flags is not None:
+            restore_flags(model, flags)
         return model
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
