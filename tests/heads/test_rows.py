@@ -113,6 +113,22 @@ class TestCount:
             heads.Count(exposure="hours")(np.ones((2, 3)))
 
     @pytest.mark.parametrize("distribution", ["poisson", "negative_binomial"])
+    @pytest.mark.parametrize("log_mean", [60.0, 95.0, 1e4])
+    def test_a_mean_that_was_led_far_up_comes_back(self, log_mean, distribution):
+        head = heads.Count(distribution)
+        head(tf.zeros((1, 1)))
+        bias = head.projection.bias
+        bias.assign([log_mean])
+        with tf.GradientTape() as tape:
+            loss = head.default_loss([[0.0], [3.0]], head(tf.zeros((2, 1))))
+        gradient = tape.gradient(loss, bias)
+        assert np.isfinite(loss)
+        assert np.isfinite(gradient**2)
+        assert gradient > 0
+        keras.optimizers.Adam(1.0).apply([gradient], [bias])
+        assert bias[0] < log_mean
+
+    @pytest.mark.parametrize("distribution", ["poisson", "negative_binomial"])
     def test_learns_mean_and_dispersion(self, distribution):
         dispersion = 0.8
         labels = RANDOM.negative_binomial(1 / dispersion, 1 / (1 + dispersion * 5), 2000)

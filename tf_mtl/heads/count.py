@@ -16,11 +16,15 @@ from .labels import LabelRule
 from .row_labels import CountLabels
 
 _DISTRIBUTIONS = ("poisson", "negative_binomial")
+_STEEPEST = 40.0  # its exponential is 2e17: float32 also holds the squares that optimizers take
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class Count(BaseHead):
     """Mean of a count: visits, claims, failures. With log link, so that it is positive.
+
+    Beyond e^40 times `mean` the exponential goes on as its tangent, so that a step that leads far
+    up leaves loss and gradient finite, and the next ones lead back.
 
     Poisson counts have a variance equal to their mean. Real counts often vary more; the negative
     binomial distribution has the variance mean + dispersion · mean², and the head learns the
@@ -104,7 +108,7 @@ class Count(BaseHead):
     def call(self, features: Any, exposure: Any = None) -> Any:
         """Returns the mean, and the dispersion if the distribution has one."""
         features = pool(features)
-        mean = self.mean * keras.ops.exp(self.projection(features))
+        mean = self.mean * _exponential(self.projection(features))
         if exposure is not None:
             mean = mean * exposure
         if self.dispersion is None:
@@ -139,3 +143,9 @@ class Count(BaseHead):
             "mean": self.mean,
             "exposure": self.exposure,
         }
+
+
+def _exponential(values: Any) -> Any:
+    """Returns e^x, and its tangent at `_STEEPEST` from there on."""
+    beyond = keras.ops.relu(values - _STEEPEST)
+    return keras.ops.exp(values - beyond) * (1.0 + beyond)
