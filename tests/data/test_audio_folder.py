@@ -57,6 +57,15 @@ def test_labels_from_a_function_and_a_length(folder):
     assert np.array_equal(y["late"], x[:, 0] > 0.095)
 
 
+@pytest.mark.parametrize("missing", [float("nan"), -1, ""])
+def test_texts_of_a_function_may_be_missing(folder, missing):
+    def label(name):
+        return {"speaker": missing if name.endswith("9.wav") else name.split("_")[1]}
+
+    splits = data.from_audio_folder(folder, label, stratify=None)
+    assert splits.targets["speaker"].class_names == ("ann", "bob")
+
+
 def test_labels_from_a_table(folder):
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.wav"))
     table = folder / "labels.csv"
@@ -224,6 +233,8 @@ def different_tasks(name):
         (r"\d_(ann|bob)", {}, "named group"),
         (r"(?P<speaker>ann)_", {}, "1_bob_11.wav does not match|0_bob_10.wav does not match"),
         (different_tasks, {}, "Give every file every task"),
+        (lambda name: name[:5], {}, "returned 'first' for .*wav. Return a dictionary"),
+        (lambda name: {"tags": [1] * len(name)}, {}, r"labels\['tags'\] is ragged"),
         (PATTERN, {"seconds": 0}, "greater than 0"),
         (PATTERN, {"seconds": float("nan")}, "greater than 0.*seconds=nan"),
         (PATTERN, {"seconds": float("inf")}, "greater than 0.*seconds=inf"),

@@ -93,6 +93,24 @@ def test_dates_in_text(tmp_path, zone):
     assert list(splits.inputs) == ["when_days"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_spaces_around_dates(tmp_path, stream):
+    days = [f"2024-03-0{1 + n % 9}" for n in range(60)]
+    plain = write(tmp_path / "a.csv", [f"{day},{n % 2}" for n, day in enumerate(days)], "day,y")
+    wide = write(tmp_path / "b.csv", [f" {day}  ,{n % 2}" for n, day in enumerate(days)], "day,y")
+    found = [data.from_csv(path, {"y": "auto"}, stream=stream) for path in (plain, wide)]
+    assert list(found[1].inputs) == ["day_days"]
+    assert found[0].fingerprint == found[1].fingerprint
+
+
+@pytest.mark.parametrize("missing", [-999, [-999], ["-999"]])
+def test_numbers_that_are_missing_values(tmp_path, missing):
+    path = write(tmp_path / "a.csv", [f"{n},{n % 7 or -999}" for n in range(60)], "a,b")
+    frame = data.read_csv(path, missing_values=missing)
+    assert frame["b"].isna().sum() == 9
+    assert frame["b"].min() == 1
+
+
 def test_codes_keep_their_zeros(tmp_path):
     rows = [f"{n},0{n % 3},{n % 2}" for n in range(60)]
     path = write(tmp_path / "a.csv", ["", ",code,y", *rows], header=None)
@@ -150,8 +168,9 @@ def test_files_that_are_not_there(tmp_path):
 )
 def test_bad_files_are_refused(tmp_path, text, targets, message):
     (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         data.from_csv(tmp_path / "a.csv", targets)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("stream", [False, True])

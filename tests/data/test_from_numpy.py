@@ -59,6 +59,13 @@ def test_text_is_encoded_and_missing_labels_stay_missing():
     assert np.isfinite(splits.targets["value"].mean)
 
 
+@pytest.mark.parametrize("missing", [np.nan, np.float32("nan"), -1, None, ""])
+def test_a_missing_label_in_a_list_of_texts_is_no_class(missing):
+    splits = data.from_numpy(X, {"animal": ["bee", missing, "ant"] * 20})
+    assert splits.targets["animal"].class_names == ("ant", "bee")
+    assert (all_labels(splits, "animal") == -1).sum() == 20
+
+
 NUMBERS = [0, 1, None, 1]
 
 

@@ -239,12 +239,31 @@ def test_transparency_is_kept(folder, kind):
     np.testing.assert_array_equal(found, image)
 
 
+@pytest.mark.parametrize("colours", [2, 4, 16])
+@pytest.mark.parametrize("clear", [None, 1, b"\0\x0f\x01\3"])
+def test_png_files_of_few_colours_are_opaque_unless_they_say_so(colours, clear):
+    pixels = np.random.default_rng(0).integers(0, 256, (18, 20, 3)).astype("uint8")
+    image, content = Image.fromarray(pixels).quantize(colours), io.BytesIO()
+    image.save(content, "png", **({} if clear is None else {"transparency": clear}))
+    found = decoded(tf.constant(content.getvalue()), 4).numpy()
+    with Image.open(content) as saved:
+        np.testing.assert_array_equal(found, np.asarray(saved.convert("RGBA")))
+
+
 def test_hidden_files_and_folders_are_no_data(folder):
     write(folder / ".ipynb_checkpoints" / "p0_0-checkpoint.png", np.zeros((4, 4, 3)))
     (folder / "cat" / "._p0_1.PNG").write_bytes(b"no image")
     splits = data.from_image_folder(folder, size=SIZE)
     assert splits.targets["label"].class_names == ("cat", "dog")
     assert sum(splits.sizes.values()) == 30
+
+
+def test_png_files_of_black_and_white_are_opaque():
+    content, pixels = io.BytesIO(), np.eye(9, dtype=bool)
+    Image.fromarray(pixels).save(content, "png")
+    found = decoded(tf.constant(content.getvalue()), 4).numpy()
+    np.testing.assert_array_equal(found[..., 0], 255 * pixels)
+    assert (found[..., 3] == 255).all()
 
 
 def palette(*colours):

@@ -210,7 +210,11 @@ def test_text_without_repetition_is_reported():
 
 
 @pytest.mark.parametrize(
-    "text", ["{}.5", "{},5", "${},000.5", "{}0 €", "{}%", "1.{}", "01.12.19{}", "1/{}/2024"]
+    "text",
+    [
+        *("{}.5", "{},5", "${},000.5", "{}0 €", "{}%", "1.{}", "01.12.19{}", "1/{}/2024"),
+        *("{}\u00a0000", "{}\u202f000,5", "{}’000.5", "\u2212{}"),
+    ],
 )
 def test_text_that_looks_like_numbers_or_dates_is_reported(text):
     cells = [text.format(10 + n % 20) for n in range(58)]
@@ -261,6 +265,9 @@ def test_numbers_that_become_equal_are_reported():
         with pytest.warns(UserWarning, match="'id' of the table .* become equal"):
             data.from_dataframe(frame.assign(id=frame["x"] + number), {"y": "binary"})
         data.from_dataframe(frame.assign(id=number + 1), {"y": "binary"})
+    account = [10**24 + n for n in range(60)]  # beyond all dtypes
+    with pytest.warns(UserWarning, match="'id' of the table .* become equal"):
+        data.from_dataframe(frame.assign(id=account), {"y": "binary"})
     seconds = frame.assign(time=1_700_000_000 + 3600 * frame["x"])
     data.from_dataframe(seconds, {"y": "binary"})
     data.from_dataframe(frame.assign(same=0.1), {"y": "binary"})

@@ -160,7 +160,7 @@ def test_bad_arguments_are_refused(builder, arguments, message):
 
 
 class Scenes(tfds.core.GeneratorBasedBuilder):
-    """A box, a mask, and flags that may be missing."""
+    """A box, a mask, and flags and a grade that may be missing."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -173,6 +173,7 @@ class Scenes(tfds.core.GeneratorBasedBuilder):
                 "mask": tfds.features.LabeledImage(labels=2, shape=(4, 8, 1)),
                 "flags": tfds.features.Tensor(shape=(2,), dtype=np.float32),
                 "film": tfds.features.Video(shape=(3, 4, 8, 1)),
+                "grade": tfds.features.ClassLabel(num_classes=3),
             })
         )  # fmt: skip
 
@@ -186,7 +187,7 @@ class Scenes(tfds.core.GeneratorBasedBuilder):
             box = tfds.features.BBox(0.25, row % 6 / 8, 0.75, (row % 6 + 2) / 8)
             flags = np.array([row % 2, np.nan], "float32")
             image_and_film = {"image": image * 255, "film": np.stack([image * 255] * 3)}
-            scene = {**image_and_film, "mask": image, "flags": flags}
+            scene = {**image_and_film, "mask": image, "flags": flags, "grade": row % 4 - 1}
             yield row, {**scene, "place": box, "odd_place": box}
 
 
@@ -208,6 +209,16 @@ def test_a_film_is_scaled_in_the_model_as_images_are(scenes):
     model.fit(splits.train, verbose=0)
     scaled = keras.Model(splits.inputs, splits.features)
     np.testing.assert_allclose(scaled(film), film / 255, atol=1e-6)
+
+
+def test_a_class_that_is_missing_is_no_number_either(scenes):
+    tasks = {"grade": "grade", "number": "grade"}
+    splits = data.from_tfds(scenes, tasks, {"number": "regression"}, inputs=["image"])
+    grade, number = labels(splits.test, "grade"), labels(splits.test, "number")
+    assert set(grade) == {-1, 0, 1, 2}
+    np.testing.assert_array_equal(number, np.where(grade < 0, np.nan, grade))
+    trained = labels(splits.train, "grade")
+    assert splits.targets["number"].mean == (pytest.approx(trained[trained >= 0].mean()),)
 
 
 def test_boxes_masks_and_missing_flags(scenes):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from .labels.labels import MISSING
 
 
 def check_inputs(x: Any, where: str = "x") -> np.ndarray | dict[str, np.ndarray]:
@@ -76,7 +79,13 @@ def _label_array(values: Any) -> np.ndarray:
         # What lies under a mask is no label.
         nothing: Any = np.nan if values.dtype.kind == "f" else None
         return np.where(values.mask, nothing, values.data) if values.mask.any() else values.data
-    return np.asarray(values)
+    array = np.asarray(values)
+    if array.dtype.kind == "U" and isinstance(values, (list, tuple)):
+        # NumPy makes texts of NaN and -1 too where there are others.
+        numbers = [float(value) if isinstance(value, Real) else 0.0 for value in values]
+        missing = np.isnan(numbers) | np.equal(numbers, MISSING)
+        return np.where(missing, "", array) if missing.any() else array
+    return array
 
 
 def check_rows(arrays: Mapping[str, np.ndarray]) -> int:

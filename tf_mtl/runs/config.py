@@ -38,7 +38,7 @@ class DataConfig(Section):
     separator: str | None = None
     decimal: str | None = None
     names: list[str] | None = None
-    missing_values: list[str] | None = None
+    missing_values: list[str | int | float] | None = None
     encoding: dict[str, Any] | None = None
     stream: bool | None = None
     inputs: list[str] | None = None

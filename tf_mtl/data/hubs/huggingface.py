@@ -120,10 +120,10 @@ def _parts(dataset: Any, splits: Mapping[str, str] | None) -> dict[str, Any]:
             raise ValueError(
                 f"Expected a datasets.Dataset or DatasetDict, not {type(dataset).__name__}."
             )
-        _check_no_stream(dataset)
+        _check_rows_in_place(dataset)
         return {"train": dataset}
     for one in dataset.values():
-        _check_no_stream(one)
+        _check_rows_in_place(one)
     if splits is None:
         found = {part: [name for name in names if name in dataset]
                  for part, names in _OWN_NAMES.items()}  # fmt: skip
@@ -138,11 +138,17 @@ def _parts(dataset: Any, splits: Mapping[str, str] | None) -> dict[str, Any]:
     return {part: dataset[name] for part, name in splits.items()}
 
 
-def _check_no_stream(dataset: Any) -> None:
+def _check_rows_in_place(dataset: Any) -> None:
     if not hasattr(dataset, "__len__"):
         raise ValueError(
             "The data set is a stream. Load it without streaming=True, or pass "
             "`dataset.take(n)` as a list of rows to datasets.Dataset.from_list."
+        )
+    if dataset.format["type"] == "custom":
+        raise ValueError(
+            "The data set has a transform (set_transform, with_transform), which would not be "
+            "applied: its rows are read as they are stored. Apply it with dataset.map(…), or "
+            "remove it with dataset.reset_format()."
         )
 
 
@@ -185,6 +191,11 @@ def _told(targets: Mapping[str, Any], dataset: Any, numbers: Collection[str]) ->
         kind = task.kind
         if kind == "auto":
             kind = "binary" if len(names) == 2 else "classification"
+        if kind == "binary" and len(names) != 2:
+            raise ValueError(
+                f"Task {task.task!r} is binary, but column {task.columns[0]!r} has {len(names)} "
+                f"classes: {names[:8]}. Choose 'classification', or say which are positive."
+            )
         key = next(key for key in targets if key in (task.task, task.columns[0]))
         rule = {"column": task.columns[0]} if isinstance(targets[key], Mapping) else None
         if kind in ("binary", "classification", "tagging"):

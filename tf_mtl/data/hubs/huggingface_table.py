@@ -182,7 +182,8 @@ class HuggingFaceTable:
                     "from_image_folder reads masks from files."
                 )
         frame = self._named(columns)
-        for column in set(columns) & set(self._tags):
+        # What is no list is left to the labels, which say so.
+        for column in {c for c in columns if c in self._tags and self._held(c) == "lists"}:
             cut = [None if cell is None else cell[: self._reading.tokens] for cell in frame[column]]
             frame[column] = pd.Series(cut, frame.index, object)
         return frame

@@ -43,6 +43,7 @@ def list_column(cells: Any, tokens: int | None, what: str) -> str | TensorColumn
     if len(shape) == 1 and not is_float and (tokens or odd is not None):
         return Tokens((tokens or max(shape[0], 1),))
     if odd is not None:
+        _check_all_there(cells, what)
         raise ValueError(
             f"{what} holds lists of numbers that differ in length, first in row {odd + 1}. Bring "
             f"them to one shape with dataset.map(…). {_LEAVE_OUT}"
@@ -63,8 +64,7 @@ def numbers_of_lists(cells: Any, kind: TensorColumn, what: str) -> np.ndarray:
         ValueError: If a row is missing or of another shape, or a number cannot be taken, naming
             the row.
     """
-    if cells.null_count:
-        raise ValueError(f"{what} has no list in {_first_row(cells.is_null())}. Leave the row out.")
+    _check_all_there(cells, what)
     values, shape, odd = _unpacked(cells)
     numbers = values.to_numpy(zero_copy_only=False)
     if isinstance(kind, Tokens):
@@ -158,5 +158,7 @@ def _filled_up(numbers: np.ndarray, lengths: np.ndarray, width: int, what: str) 
     return found
 
 
-def _first_row(wrong: Any) -> str:
-    return f"row {int(wrong.to_numpy(zero_copy_only=False).argmax()) + 1}"
+def _check_all_there(cells: Any, what: str) -> None:
+    if cells.null_count:
+        row = int(cells.is_null().to_numpy(zero_copy_only=False).argmax()) + 1
+        raise ValueError(f"{what} has no list in row {row}. Leave the row out.")

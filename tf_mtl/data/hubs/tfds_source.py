@@ -49,7 +49,8 @@ def from_tfds(
         name: Name such as "mnist" or "glue/cola:2.0.0", or a `tfds.core.DatasetBuilder`.
         tasks: `{task: feature}`, or a function from one example to its label.
         targets: `{task: kind or Target}` for labels whose kind the data set does not tell. As a
-            "box" a `BBoxFeature` is read in the order x1, y1, x2, y2.
+            "box" a `BBoxFeature` is read in the order x1, y1, x2, y2; as a "regression" the -1 of
+            a `ClassLabel` is a missing label.
         inputs: Features to use; if empty, all that are not labels. Or `{name: feature}`, in which a
             feature may also be a function from one example to the input, which the model takes as
             it is: `{"image": lambda row: tf.image.resize(row["image"], (64, 64)) / 255}`. A single
@@ -89,11 +90,12 @@ def from_tfds(
     names = {name: chosen[key] for name, key in identifiers(chosen, taken=list(tasks)).items()}
     texts = split_names(builder, splits)
 
-    boxes = {task for task, target in (targets or {}).items() if kind_of(target) == "box"}
-    read_as = {
-        task: _box(feature, features) if task in boxes else feature
-        for task, feature in tasks.items()
-    }
+    read_as = dict(tasks)
+    for task, target in (targets or {}).items():
+        if kind_of(target) == "box":
+            read_as[task] = _box(tasks[task], features)
+        elif kind_of(target) == "regression":
+            read_as[task] = _number(tasks[task], features)
     rows = {
         part: _rows(builder, text, names, read_as) for part, text in zip(_PARTS, texts, strict=True)
     }
@@ -220,6 +222,16 @@ def _box(feature: Any, features: Mapping[str, Any]) -> Any:
             "the row to x1, y1, x2, y2 as shares of width and height, from 0 to 1."
         )
     return lambda row: tf.gather(row[feature], [1, 0, 3, 2], axis=-1)
+
+
+def _number(feature: Any, features: Mapping[str, Any]) -> Any:
+    """Returns what reads the number of a class: TFDS has -1 where a row has none."""
+    import tensorflow_datasets as tfds
+
+    of_class = isinstance(feature, str) and isinstance(features[feature], tfds.features.ClassLabel)
+    if not of_class:
+        return feature
+    return lambda row: tf.where(row[feature] < 0, np.nan, tf.cast(row[feature], tf.float32))
 
 
 def _encoded(y: Mapping[str, tf.Tensor], targets: Mapping[str, Target]) -> dict[str, tf.Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_label_names
 from ..tables.csv_file import read_csv
 from ..tables.frames import with_rows_of
 from ..tables.parquet_file import read_parquet
@@ -54,12 +55,17 @@ def labels_of_names(
 
     rows = [function(name) for name in names]
     for name, row in zip(names, rows, strict=True):
+        if not isinstance(row, Mapping):
+            raise ValueError(
+                f"The function of the labels returned {row!r} for {folder / name}. Return a "
+                "dictionary {task: label}."
+            )
         if set(row) != set(rows[0]):
             raise ValueError(
                 f"{folder / name} has labels for {sorted(row)}, {names[0]} for {sorted(rows[0])}. "
                 'Give every file every task; "", -1 or NaN where a label is missing.'
             )
-    return {task: np.array([row[task] for row in rows]) for task in rows[0]}
+    return check_label_names({task: [row[task] for row in rows] for task in rows[0]}, "labels")
 
 
 def read_file_table(path: str | Path) -> Any:

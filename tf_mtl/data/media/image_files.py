@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ _VOID = 255  # what masks of pixels have by custom where there is no class
 _PNG, _BMP = b"\x89P", b"BM"
 # TensorFlow brings every format to three channels; to one or four only some.
 _DIRECT = {1: [_PNG], 4: [_PNG, _BMP]}
+_PALETTE = 3  # as PNG files call it
 _HEAD = 1200  # bytes that tell what TensorFlow would misread, with the palette of a BMP file
 
 
@@ -55,6 +57,18 @@ def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
     def colours() -> tf.Tensor:
         return tf.cond(is_webp, lambda: of_webp()[..., :3], lambda: plain(3))
 
+    def of_few_bits() -> tf.Tensor:
+        """Returns four channels: TensorFlow calls 1, 3 or 15 opaque where pixels have few bits."""
+        image = direct(4)
+        clear = (head[25] == _PALETTE) & (tf.shape(direct(0))[-1] == 4)  # the file tells how much
+        opaque = tf.bitwise.left_shift(np.uint8(1), head[24]) - 1
+        alpha = tf.where((image[..., 3:] == opaque) & ~clear, np.uint8(255), image[..., 3:])
+        return tf.concat([image[..., :3], alpha], axis=-1)
+
+    def four() -> tf.Tensor:
+        is_few = _has(head, 0, _PNG) & (head[24] < 8)
+        return tf.cond(is_few, of_few_bits, lambda: direct(4))
+
     def others() -> tf.Tensor:
         if channels == 1:
             return tf.image.rgb_to_grayscale(colours())
@@ -67,7 +81,8 @@ def decoded(content: tf.Tensor, channels: int) -> tf.Tensor:
     if channels == 3:
         return upright(colours(), content)
     known = tf.reduce_any(tf.strings.substr(content, 0, 2) == _DIRECT[channels])
-    return upright(tf.cond(known & ~has_palette, lambda: direct(channels), others), content)
+    known_form = four if channels == 4 else partial(direct, channels)
+    return upright(tf.cond(known & ~has_palette, known_form, others), content)
 
 
 def _has(head: tf.Tensor, place: int, text: bytes) -> tf.Tensor:
@@ -155,4 +170,4 @@ def _other_form(path: Path) -> str:
     if not head.startswith(_PNG):
         return ""
     depth, kind = head[24], head[25]
-    return "a palette" if kind == 3 else "" if depth == 8 else f"pixels of {depth} bit"
+    return "a palette" if kind == _PALETTE else "" if depth == 8 else f"pixels of {depth} bit"

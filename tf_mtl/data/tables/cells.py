@@ -15,9 +15,11 @@ _ISO_DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 )
 # What people read as a number or a date, and what pandas may leave as text.
-_NUMBER = r"[-+]?\d+([.,]\d+)?|[-+]?\d{1,3}([., ']\d{3})+([.,]\d+)?"
+# \s has the spaces that keep a number in one line; \u2212 is the minus of typesetters.
+_SIGN = "[-+\u2212]?"
+_NUMBER = rf"{_SIGN}\d+([.,]\d+)?|{_SIGN}\d{{1,3}}([.,\s'\u2019]\d{{3}})+([.,]\d+)?"
 _DATE = r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)\d{2,4}"
-_WRITTEN = re.compile(rf"[-+]?[$€£¥]?\s?({_NUMBER})\s?[$€£¥%]?|{_DATE}")
+_WRITTEN = re.compile(rf"{_SIGN}[$€£¥]?\s?({_NUMBER})\s?[$€£¥%]?|{_DATE}")
 # A column of text with at least this share of numbers is taken for numbers with stray cells.
 MOSTLY = 0.9
 # Numbers that float32 cannot divide into so many steps are hardly told apart.
@@ -160,6 +162,15 @@ class Cells:
         with np.errstate(over="ignore"):
             self._rounded |= bool((numbers.astype("float32") != numbers).any())
 
+    def _look_at_large_numbers(self, values: Any) -> None:
+        """Does so with Python's numbers, which may be beyond all dtypes."""
+        numbers = [value for value in values if abs(value) < np.inf]
+        if numbers:
+            self._least = min(self._least, *numbers)
+            self._greatest = max(self._greatest, *numbers)
+            with np.errstate(over="ignore"):
+                self._rounded |= any(float(np.float32(value)) != value for value in numbers)
+
     def _check_steps(self, what: str) -> None:
         """Warns of numbers that lie too close to each other for float32, such as large ones."""
         step = coarse_step(self._least, self._greatest) if self._rounded else 0.0
@@ -188,6 +199,8 @@ class Cells:
                 return
         different = pd.Series(values.unique(), dtype=object)
         self._has_text |= any(isinstance(value, str) for value in different)
+        if not self._has_text:
+            self._look_at_large_numbers(different)
         stray = different[pd.to_numeric(different, errors="coerce").isna()]
         self._only_dates = self._only_dates and all(
             _ISO_DATE.fullmatch(str(value).strip()) for value in different

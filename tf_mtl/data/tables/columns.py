@@ -207,6 +207,8 @@ def _days(series: Any, what: str) -> np.ndarray:
 
     if series.dtype.kind in "iuf":  # 20241231
         series = pd.Series(as_text(series), series.index)
+    elif series.dtype.kind == "O":
+        series = series.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
     try:
         dates = pd.to_datetime(series, format="ISO8601", utc=True)
     except (ValueError, TypeError):

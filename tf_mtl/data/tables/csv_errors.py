@@ -35,8 +35,8 @@ def readable(path: Path, separator: str) -> Iterator[None]:
         ) from None
     except pd.errors.ParserError as error:
         raise ValueError(
-            f"{path} is not a table with {separator!r} between cells: {error}. Check the separator "
-            "and quotes of that line."
+            f"{path} is not a table with {separator!r} between cells: {str(error).strip()}. Check "
+            "the separator and quotes of that line."
         ) from None
     except (EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, OSError) as error:
         raise ValueError(

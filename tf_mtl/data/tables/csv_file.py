@@ -33,7 +33,7 @@ def from_csv(
     separator: str = ",",
     decimal: str = ".",
     names: Sequence[str] | None = None,
-    missing_values: Sequence[str] = (),
+    missing_values: Sequence[str | float] = (),
     stream: bool = False,
     **options: Any,
 ) -> Splits:
@@ -53,7 +53,7 @@ def from_csv(
         decimal: Between the whole and the rest of a number: "," where 1,5 is one and a half.
         names: Column names of files that have none in their first line. A first line that repeats
             the names is recognised and skipped.
-        missing_values: Further cells that are missing, such as "?".
+        missing_values: Further cells that are missing, such as "?" or -999.
         stream: Whether to read the files in pieces, in every epoch again, for tables larger than
             memory. The splits are the same as without, and so is all that is learnt from them;
             training rows are shuffled within a buffer only. See `StreamedTable`.
@@ -105,7 +105,7 @@ def read_csv(
     separator: str = ",",
     decimal: str = ".",
     names: Sequence[str] | None = None,
-    missing_values: Sequence[str] = (),
+    missing_values: Sequence[str | float] = (),
     text_columns: Sequence[str] = (),
     chunk_rows: int | None = None,
 ) -> Any:
@@ -154,7 +154,7 @@ def _pieces(
     separator: str,
     decimal: str,
     names: Sequence[str] | None,
-    missing_values: Sequence[str],
+    missing_values: Sequence[str | float],
     text_columns: Sequence[str],
 ) -> Iterator[Any]:
     """Yields tables of so many rows; see `StreamedTable`."""
@@ -183,7 +183,7 @@ def _open(
     separator: str,
     decimal: str,
     names: Sequence[str] | None,
-    missing_values: Sequence[str],
+    missing_values: Sequence[str | float],
     text_columns: Sequence[str],
     dtypes: Mapping[str, Any] | None = None,
     **options: Any,
@@ -218,9 +218,7 @@ def _open(
             **{name: dtype for name, dtype in (dtypes or {}).items() if dtype != "object"},
             **{column: str for column in text_columns if column in columns},
         },
-        na_values=_with_spaces(
-            [missing_values] if isinstance(missing_values, str) else missing_values
-        ),
+        na_values=_with_spaces(missing_values),
         skipinitialspace=True,
         index_col=False,
         **engine,
@@ -246,12 +244,11 @@ def _check_decimal(decimal: str, separator: str) -> None:
         )
 
 
-def _with_spaces(missing_values: Sequence[str]) -> list[str]:
+def _with_spaces(missing_values: Sequence[str | float]) -> list[str]:
     """Returns what is missing, also with spaces behind it: pandas drops those in front only."""
+    given = [missing_values] if isinstance(missing_values, (str, int, float)) else missing_values
     return [
-        cell + spaces * " "
-        for cell in (*_MISSING, *missing_values)
-        for spaces in range(_MOST_SPACES)
+        f"{cell}{spaces * ' '}" for cell in (*_MISSING, *given) for spaces in range(_MOST_SPACES)
     ]
 
 
