@@ -240,6 +240,14 @@ def test_greedy_writing_is_what_the_head_does_without_labels():
     assert np.array_equal(head.generate(features), np.where(ended, -1, tokens))
 
 
+def test_a_text_without_words_is_written_alike_beside_longer_ones():
+    head = heads.SequenceGeneration(length=3, vocabulary_size=4, units=8)
+    features = np.random.default_rng(0).normal(size=(1, 5, 6)).astype("float32")
+    nothing = np.zeros((1, 5), bool)
+    alone = head(features[:, :1], mask=keras.ops.array(nothing[:, :1]))
+    np.testing.assert_allclose(head(features, mask=keras.ops.array(nothing)), alone, atol=1e-6)
+
+
 def test_forced_probabilities_are_those_of_steps_with_these_tokens():
     head = heads.SequenceGeneration(3, vocabulary_size=4, units=8)
     features = keras.random.normal((2, 3, 6), seed=1)
