@@ -316,6 +316,11 @@ def test_whole_sequences_are_right_or_wrong():
     assert float(metric.result()) == pytest.approx((1 + 2) / (1 + 1 + 2))
 
 
+def writer():
+    x, tokens = keras.Input((8,), name="x"), keras.Input((3,), dtype="int32", name="tokens")
+    return MultiTaskModel([x, tokens], {"word": heads.SequenceGeneration(3, 5)([x, tokens])})
+
+
 BAD = [
     (lambda: heads.TokenTagging(1), "at least 2"),
     (lambda: heads.TokenTagging(class_names=["O", "O"]), "2 different names"),
@@ -326,6 +331,8 @@ BAD = [
     (lambda: heads.SequenceGeneration(0, 5), "at least 1"),
     (lambda: heads.SequenceGeneration(3, vocabulary=["a", "a"]), "2 different tokens"),
     (lambda: heads.SequenceGeneration(3, 5).generate(keras.ops.ones((1, 2)), beams=0), "`beams`"),
+    (lambda: export.generator(writer(), beams=2.5), "`beams` must be a whole .* beams=2.5"),
+    (lambda: export.generator(writer(), beams="4"), "`beams` must be a whole .* beams='4'"),
 ]
 
 
