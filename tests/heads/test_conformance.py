@@ -195,3 +195,16 @@ def test_another_loss_of_keras_brings_its_own_labels():
     labels[2] = np.nan
     logs = model.fit(np.ones((4, 6), "float32"), {"task": labels}, verbose=0).history
     assert np.isfinite(logs["loss"]).all()
+
+
+def test_metrics_that_a_head_was_made_with_are_logged_once(tmp_path):
+    rmse = keras.metrics.RootMeanSquaredError(name="rmse")
+    head = heads.Head(keras.layers.Dense(1), "mse", [rmse])
+    model = build_model(keras.Input((6,)), trunks.MLP([4]), {"task": head})
+    model.compile("sgd")
+    x, y = np.ones((4, 6), "float32"), {"task": np.arange(4.0)}
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        loss, error = each.evaluate(x, y, verbose=0)
+        assert error == pytest.approx(loss**0.5)
+        assert each.evaluate(x, y, return_dict=True, verbose=0) == {"loss": loss, "rmse": error}

@@ -80,6 +80,15 @@ class TestSegmentation:
         np.testing.assert_allclose(logs["mean_iou"], np.mean(ious), rtol=1e-5)
         np.testing.assert_allclose(logs["accuracy"], (chosen == truth).mean(), rtol=1e-5)
 
+    def test_rows_of_a_weight_below_1_count_in_the_iou(self):
+        random = np.random.default_rng(0)
+        x, y = random.normal(size=(6, 4, 4, 3)), {"task": random.integers(-1, 3, (6, 4, 4))}
+        model = only(heads.Segmentation(3), 4, 4, 3)
+        expected = model.evaluate(x, y, verbose=0, return_dict=True)["mean_iou"]
+        weights = np.full(6, 0.5)
+        logs = model.evaluate(x, y, sample_weight=weights, verbose=0, return_dict=True)
+        assert logs["mean_iou"] == expected > 0
+
     @pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "float32"])
     def test_void_of_every_dtype(self, dtype):
         labels = tf.cast([[[0, 255], [1, 255]]], dtype)

@@ -240,6 +240,14 @@ def test_greedy_writing_is_what_the_head_does_without_labels():
     assert np.array_equal(head.generate(features), np.where(ended, -1, tokens))
 
 
+def test_a_text_without_words_is_written_alike_beside_longer_ones():
+    head = heads.SequenceGeneration(length=3, vocabulary_size=4, units=8)
+    features = np.random.default_rng(0).normal(size=(1, 5, 6)).astype("float32")
+    nothing = np.zeros((1, 5), bool)
+    alone = head(features[:, :1], mask=keras.ops.array(nothing[:, :1]))
+    np.testing.assert_allclose(head(features, mask=keras.ops.array(nothing)), alone, atol=1e-6)
+
+
 def test_forced_probabilities_are_those_of_steps_with_these_tokens():
     head = heads.SequenceGeneration(3, vocabulary_size=4, units=8)
     features = keras.random.normal((2, 3, 6), seed=1)
@@ -308,6 +316,11 @@ def test_whole_sequences_are_right_or_wrong():
     assert float(metric.result()) == pytest.approx((1 + 2) / (1 + 1 + 2))
 
 
+def writer():
+    x, tokens = keras.Input((8,), name="x"), keras.Input((3,), dtype="int32", name="tokens")
+    return MultiTaskModel([x, tokens], {"word": heads.SequenceGeneration(3, 5)([x, tokens])})
+
+
 BAD = [
     (lambda: heads.TokenTagging(1), "at least 2"),
     (lambda: heads.TokenTagging(class_names=["O", "O"]), "2 different names"),
@@ -318,6 +331,8 @@ BAD = [
     (lambda: heads.SequenceGeneration(0, 5), "at least 1"),
     (lambda: heads.SequenceGeneration(3, vocabulary=["a", "a"]), "2 different tokens"),
     (lambda: heads.SequenceGeneration(3, 5).generate(keras.ops.ones((1, 2)), beams=0), "`beams`"),
+    (lambda: export.generator(writer(), beams=2.5), "`beams` must be a whole .* beams=2.5"),
+    (lambda: export.generator(writer(), beams="4"), "`beams` must be a whole .* beams='4'"),
 ]
 
 

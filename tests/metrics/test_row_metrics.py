@@ -48,6 +48,24 @@ def test_metrics_start_at_0_and_start_anew(metric):
     assert float(metric.result()) == 0
 
 
+@pytest.mark.parametrize(
+    ("metric", "labels", "output"),
+    [
+        (metrics.ConcordanceIndex(2, dtype="float64"), [[0, 1], [1, 1]], [[0.3, 0.1], [0.9, 0.5]]),
+        (metrics.KeyPointDistance(dtype="float64"), [[[1.0, 0.0]]], [[[0.0, 0.0]]]),
+        (metrics.Perplexity(dtype="float64"), [[1]], [[[0.0, 1.0]]]),
+        (metrics.QuadraticWeightedKappa(2, dtype="float64"), [0, 1], [[0.9, 0.1], [0.1, 0.9]]),
+        (metrics.RecallAtOne(dtype="float64"), [3, 3], [[1.0, 0.0], [0.8, 0.6]]),
+        (metrics.SpanF1(["O", "B-a"], dtype="float64"), [[1]], [[[0.1, 0.9]]]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_sums_have_the_dtype_that_was_asked_for(metric, labels, output):
+    metric.update_state(np.array(labels), np.array(output, "float32"))
+    assert float(metric.result()) == pytest.approx(1)
+    assert {variable.dtype for variable in metric.variables} == {"float64"}
+
+
 def _width(metric):
     return 2 if isinstance(metric, metrics.ConcordanceIndex) else 4
 

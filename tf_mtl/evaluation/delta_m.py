@@ -61,15 +61,23 @@ def task_gains(
     >>> task_gains({"ink": {"mae": 3.0}}, {"ink": {"mae": 4.0}}, higher_is_better={"mae": False})
     {'ink': 25.0}
     """
-    if not multi_task:
-        raise ValueError("There is no task to compare: `multi_task` is empty.")
     for argument, results in (("multi_task", multi_task), ("single_task", single_task)):
+        if not isinstance(results, Mapping):
+            raise ValueError(
+                f"`{argument}` must be {{task: {{metric: value}}}}. Received: {results!r}."
+            )
         for name, metrics in results.items():
             if not isinstance(metrics, Mapping):
                 raise ValueError(
                     f"`{argument}` must be {{task: {{metric: value}}}}. Received for {name!r}: "
                     f"{metrics!r}. `per_task` sorts what `model.evaluate` returns."
                 )
+    if not multi_task:
+        raise ValueError("There is no task to compare: `multi_task` is empty.")
+    if not isinstance(higher_is_better, Mapping):
+        raise ValueError(
+            f"`higher_is_better` must be {{metric: True or False}}. Received: {higher_is_better!r}."
+        )
     check_known(multi_task, single_task, "task without single-task results:")
     check_known(single_task, multi_task, "task without multi-task results:")
     for metric, value in higher_is_better.items():

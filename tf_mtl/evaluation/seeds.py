@@ -86,9 +86,9 @@ def gains_over_seeds(
             f"A standard error takes two seeds or more. Received: {list(multi_task)}. For one "
             "seed, take `delta_m` and `task_gains`."
         )
-    tasks = list(next(iter(multi_task.values())))
     pairs = [(multi_task[seed], single_task[seed]) for seed in multi_task]
     gains = [task_gains(*pair, higher_is_better) for pair in pairs]
+    tasks = list(gains[0])
     for seed, found in zip(multi_task, gains, strict=True):
         if set(found) != set(tasks):
             raise ValueError(

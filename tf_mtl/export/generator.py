@@ -11,6 +11,7 @@ from ..heads import SequenceGeneration
 from ..keras_internals import keras_mask, node_of
 from ..names import check_known
 from ..training import MultiTaskModel
+from ..whole_numbers import check_whole
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -24,7 +25,7 @@ class Generate(keras.layers.Layer):
         **kwargs: Other arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `beams` is less than 1.
+        ValueError: If `beams` is no whole number of at least 1.
 
     Call arguments:
         features: `[B, ..., d]`.
@@ -38,10 +39,8 @@ class Generate(keras.layers.Layer):
         self, head: SequenceGeneration, beams: int = 1, name: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if beams < 1:
-            raise ValueError(f"`beams` must be at least 1. Received: beams={beams}.")
         self.head = head
-        self.beams = beams
+        self.beams = check_whole(beams, "beams")
         self.supports_jit = head.vocabulary is None  # XLA knows no strings
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
@@ -90,7 +89,7 @@ def generator(model: MultiTaskModel, beams: int = 1) -> MultiTaskModel:
 
     Raises:
         ValueError: If no task generates sequences, as in any model that is no `MultiTaskModel`; or
-            `beams` is less than 1.
+            `beams` is no whole number of at least 1.
 
     >>> import tf_mtl as mtl
     >>> inputs = {"x": keras.Input((8,), name="x"), "y": keras.Input((3,), dtype="int32", name="y")}

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..whole_numbers import check_whole
+
 _NEVER = -1e9
 
 
@@ -51,8 +53,7 @@ def beam_search(
     >>> beam_search(step, ops.zeros((1, 1)), beams=2, length=3, start=0, end=2).numpy().tolist()
     [[1, -1, -1]]
     """
-    if beams < 1:
-        raise ValueError(f"`beams` must be at least 1. Received: beams={beams}.")
+    beams = check_whole(beams, "beams")
     rows = ops.shape(state)[0]
     # All beams begin alike: only the first may go on, or all would stay the same.
     totals = ops.tile(ops.array([[0.0] + [_NEVER] * (beams - 1)], "float32"), (rows, 1))

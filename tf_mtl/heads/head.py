@@ -34,6 +34,8 @@ class Head(BaseHead):
     TensorShape([2, 4])
     """
 
+    metric_identifiers: list[Any]
+
     def __init__(
         self,
         layer: keras.layers.Layer,
@@ -50,7 +52,8 @@ class Head(BaseHead):
             )
         self.layer = layer
         self.loss = loss
-        self.metric_identifiers = list(metrics)
+        # Not tracked: Keras would log these as well, in which nothing is counted.
+        object.__setattr__(self, "metric_identifiers", list(metrics))
         self._class_names = list(class_names) if class_names is not None else None
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:

@@ -178,6 +178,8 @@ class SequenceGeneration(BaseHead):
             batch = keras.ops.shape(features)[0]
             features = keras.ops.reshape(features, (batch, -1, features.shape[-1]))
         keys = self.keys(features)
+        if mask is not None:  # attention to no step at all is even over what fills up the batch
+            keys = keras.ops.where(mask[..., None], keys, keras.ops.zeros_like(keys))
         mean = keras.ops.mean(keys, axis=1) if mask is None else mean_of_steps(keys, mask)
         return keys, mask, self.first_state(mean)
 

@@ -62,8 +62,8 @@ class ConcordanceIndex(keras.metrics.Metric):
             )
         self.num_cells = num_cells
         shape = (num_bins + 1, num_cells)
-        self.events = self.add_variable(shape, "zeros", name="events")
-        self.rows = self.add_variable(shape, "zeros", name="rows")
+        self.events = self.add_variable(shape, "zeros", self.dtype, name="events")
+        self.rows = self.add_variable(shape, "zeros", self.dtype, name="rows")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts rows by the bins that they survived and by their prediction."""

@@ -27,8 +27,8 @@ class KeyPointDistance(keras.metrics.Metric):
     def __init__(self, name: str = "distance", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self._direction = "down"
-        self.total = self.add_variable((), "zeros", name="total")
-        self.count = self.add_variable((), "zeros", name="count")
+        self.total = self.add_variable((), "zeros", self.dtype, name="total")
+        self.count = self.add_variable((), "zeros", self.dtype, name="count")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts a batch.

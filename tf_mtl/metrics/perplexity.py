@@ -29,7 +29,7 @@ class Perplexity(keras.metrics.Metric):
     def __init__(self, name: str = "perplexity", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self.total, self.count = (
-            self.add_weight(name=name, initializer="zeros") for name in ("total", "count")
+            self.add_variable((), "zeros", self.dtype, name=name) for name in ("total", "count")
         )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -31,8 +31,8 @@ class RecallAtOne(keras.metrics.Metric):
 
     def __init__(self, name: str = "recall_at_1", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
-        self.found = self.add_variable((), "zeros", name="found")
-        self.asked = self.add_variable((), "zeros", name="asked")
+        self.found = self.add_variable((), "zeros", self.dtype, name="found")
+        self.asked = self.add_variable((), "zeros", self.dtype, name="asked")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Searches the batch for the nearest row of each."""

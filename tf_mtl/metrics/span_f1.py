@@ -58,7 +58,8 @@ class SpanF1(keras.metrics.Metric):
         self._continues = [tag[:2] in ("I-", "E-", "L-") for tag in class_names]
         self._opens = [tag[:2] in ("B-", "I-") for tag in class_names]
         self.right, self.marked, self.true = (
-            self.add_weight(name=name, initializer="zeros") for name in ("right", "marked", "true")
+            self.add_variable((), "zeros", self.dtype, name=name)
+            for name in ("right", "marked", "true")
         )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -38,7 +38,8 @@ class QuadraticWeightedKappa(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.num_classes = num_classes
-        self.pairs = self.add_variable((num_classes, num_classes), "zeros", name="pairs")
+        shape = (num_classes, num_classes)
+        self.pairs = self.add_variable(shape, "zeros", self.dtype, name="pairs")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts pairs of true and most likely class."""

@@ -163,7 +163,9 @@ def _update(
     row = output[..., 0] if output.shape.rank > 1 else output  # metrics take weights of this shape
     weight = None
     if sample_weight is not None:
-        given = fit_weight_rank(tf.cast(sample_weight, metric.dtype), row)
+        # Of a weight of 0.5 the whole numbers that MeanIoU counts with would make 0: no label.
+        dtype = metric.dtype if tf.as_dtype(metric.dtype).is_floating else "float32"
+        given = fit_weight_rank(tf.cast(sample_weight, dtype), row)
         weight = given if weighted else None
         known = given != 0
         if has_elements(given, row):
@@ -240,5 +242,5 @@ def _call_masked(
     if "sample_weight" not in inspect.signature(metric.update_state).parameters:
         metric.update_state(tf.boolean_mask(labels, labelled), tf.boolean_mask(output, labelled))
         return
-    share = tf.cast(labelled, metric.dtype)
+    share = tf.cast(labelled, metric.dtype if weight is None else weight.dtype)
     _call(metric, labels, output, share if weight is None else weight * share)
