@@ -290,6 +290,16 @@ def test_a_crop_larger_than_the_image_is_refused(size, task):
     assert images.shape[1:3] == size
 
 
+@pytest.mark.parametrize("task", ["mask", "depth"])
+def test_a_central_crop_larger_than_the_image_is_refused(task):
+    x, y = scene()
+    with pytest.raises(ValueError, match=rf"CenterCrop.*than the images, 32 x 48: .*'{task}'"):
+        changed([LAYERS.CenterCrop(20, WIDTH + 1)], x, {task: y[task]})
+    images, labels = changed([LAYERS.CenterCrop(20, WIDTH + 1)], x, {"box": y["box"]})
+    pixels = np.abs(labels["box"] - boxes(images[..., 0] > 0.5)) * [WIDTH + 1, 20, WIDTH + 1, 20]
+    assert pixels.max() < 1.01
+
+
 CLASSES = {"digit": data.Target("classification", num_classes=4)}
 
 

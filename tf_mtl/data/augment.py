@@ -31,7 +31,7 @@ class Augment:
     * missing labels stay missing.
 
     What cannot be right is refused when the object is made: a box under MixUp or RandomRotation;
-    a RandomCrop larger than the images, which would resize them, when it meets them.
+    a crop larger than the images, which would resize them, when it meets them.
     What an augmentation means for a class is for the user to know: a flipped "left" is a "right",
     and a flipped surface normal points elsewhere.
 
@@ -101,6 +101,7 @@ class Augment:
             if not hasattr(layer, "get_random_transformation"):
                 images = layer(images)
                 continue
+            _check_size(layer, images, self.kinds)
             drawn = layer.get_random_transformation(images, training=True)
             before, images = images, layer.transform_images(images, drawn, training=True)
             if mixes(layer):
@@ -112,7 +113,6 @@ class Augment:
                 }
                 rest = keras.tree.map_structure(partial(_mixed_weights, linear), rest)
             elif moves(layer):
-                _check_crop(layer, before, self.kinds)
                 labels = {
                     task: self._moved(layer, drawn, self.kinds[task], values, before)
                     for task, values in labels.items()
@@ -258,16 +258,15 @@ def _cropped(boxes: tf.Tensor, drawn: Any, images: tf.Tensor, size: tuple[int, i
     return tf.clip_by_value(pixels / tf.constant([size[1], size[0]] * 2, tf.float32), 0, 1)
 
 
-def _check_crop(layer: Any, images: tf.Tensor, kinds: Mapping[str, str]) -> None:
-    """Raises `ValueError` if a RandomCrop would resize images whose labels have places in them."""
-    if not isinstance(layer, keras.layers.RandomCrop):
-        return
-    placed = [task for task, kind in kinds.items() if kind == "box" or kind in PIXELS]
+def _check_size(layer: Any, images: tf.Tensor, kinds: Mapping[str, str]) -> None:
+    """Raises `ValueError` if a crop would resize images whose labels have places in them."""
+    stretched = {keras.layers.RandomCrop: ("box", *PIXELS), keras.layers.CenterCrop: PIXELS}
+    placed = [task for task, kind in kinds.items() if kind in stretched.get(type(layer), ())]
     height, width = images.shape[1:3]
     if placed and (layer.height > height or layer.width > width):
         # Keras stretches what it cut out, and would blend the classes of a mask.
         raise ValueError(
-            f"RandomCrop({layer.height}, {layer.width}) is larger than the images, "
+            f"{type(layer).__name__}({layer.height}, {layer.width}) is larger than the images, "
             f"{height} x {width}: the labels of {placed[0]!r} cannot follow. Give a smaller crop, "
             "or put a Resizing before it."
         )
