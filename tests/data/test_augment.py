@@ -335,5 +335,8 @@ def test_mistakes_in_the_data_are_named():
         augment(x, {"digt": y["digit"]})
     with pytest.raises(ValueError, match=r"image=\.\.\."):
         augment({"photo": x}, {"digit": y["digit"]})
+    for images in (x[0], x[..., 0], x[:, None]):  # a single one, grey ones, videos
+        with pytest.raises(ValueError, match=r"\[B, height, width, channels\]\. Received.*\(.*32"):
+            augment(images, {"digit": y["digit"]})
     with pytest.raises(ValueError, match="text labels"):
         augment(x, {"digit": np.array(["a"] * ROWS)})

@@ -124,15 +124,22 @@ class Augment:
         return (_with_image(x, self.image, images), found, *rest)
 
     def _image_of(self, x: Any) -> tf.Tensor:
-        if not isinstance(x, Mapping):
-            return tf.convert_to_tensor(x)
-        if self.image is None:
+        if isinstance(x, Mapping):
+            if self.image is None:
+                raise ValueError(
+                    f"The inputs are a dictionary with the keys {list(x)}. Say which one is the "
+                    "image: Augment(layers, targets, image=...)."
+                )
+            check_known([self.image], x, "input")
+            x = x[self.image]
+        images = tf.convert_to_tensor(x)
+        if images.shape.rank != 4:
             raise ValueError(
-                f"The inputs are a dictionary with the keys {list(x)}. Say which one is the image: "
-                "Augment(layers, targets, image=...)."
+                "Augment changes batches of images, [B, height, width, channels]. Received images "
+                f"of shape {images.shape}. Put .batch(...) before .map(augment) for single ones, "
+                "and add the channel to grey ones: images[..., None]."
             )
-        check_known([self.image], x, "input")
-        return tf.convert_to_tensor(x[self.image])
+        return images
 
     def _prepared(self, task: str, values: Any) -> tf.Tensor:
         """Returns labels as floats, in which NaN is missing; those of pixels with channels."""
