@@ -300,6 +300,27 @@ def test_a_central_crop_larger_than_the_image_is_refused(task):
     assert pixels.max() < 1.01
 
 
+@pytest.mark.parametrize(
+    ("layer", "task"),
+    [
+        (lambda: LAYERS.RandomCrop(20, 30), "digit"),
+        (LAYERS.RandomPerspective, "mask"),
+        (lambda: LAYERS.RandomZoom(0.2), "box"),
+        (lambda: LAYERS.CenterCrop(20, 30), "mask"),
+    ],
+)
+def test_a_size_that_is_not_known_is_told(layer, task):
+    x, y = scene()
+    size = tf.TensorSpec((None, None, None, 3)), {task: tf.TensorSpec((None,) * y[task].ndim)}
+    stream = tf.data.Dataset.from_generator(lambda: [(x, {task: y[task]})], output_signature=size)
+    targets = {task: TARGETS[task]}
+    with pytest.raises(ValueError, match=rf"{type(layer()).__name__} has to know the size"):
+        stream.map(data.Augment([layer()], targets))
+    sized = stream.map(data.Augment([LAYERS.Resizing(24, 36), layer()], targets))
+    images, labels = next(iter(sized))
+    assert len(images) == len(labels[task]) == ROWS
+
+
 CLASSES = {"digit": data.Target("classification", num_classes=4)}
 
 

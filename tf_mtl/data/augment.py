@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ..names import check_known, unknown_name
-from .augment_layers import KINDS, PIXELS, check_layer, mixes, moves
+from .augment_layers import KINDS, PIXELS, check_layer, mixes, moves, needs_size
 from .targets import Target, kind_of
 
 _BOXES = "rel_xyxy"  # Keras' name for x1, y1, x2, y2 from 0 to 1
@@ -155,6 +155,8 @@ class Augment:
             numbers = _shares(numbers, self.classes[task])
         elif kind in PIXELS and numbers.shape.rank == 3:
             numbers = numbers[..., None]
+        elif kind == "box":
+            numbers = tf.ensure_shape(numbers, (None, 4))  # where the data set does not say so
         return numbers
 
     def _moved(
@@ -266,7 +268,16 @@ def _cropped(boxes: tf.Tensor, drawn: Any, images: tf.Tensor, size: tuple[int, i
 
 
 def _check_size(layer: Any, images: tf.Tensor, kinds: Mapping[str, str]) -> None:
-    """Raises `ValueError` if a crop would resize images whose labels have places in them."""
+    """Raises `ValueError` if a layer has to know the size, or a crop would resize the images.
+
+    Only images whose labels have places in them must not be resized.
+    """
+    if None in images.shape[1:3] and needs_size(layer, kinds):
+        raise ValueError(
+            f"{type(layer).__name__} has to know the size of the images, but the data set only "
+            f"says {images.shape}. Put keras.layers.Resizing before it, or tell the size by "
+            "tf.ensure_shape in a dataset.map."
+        )
     stretched = {keras.layers.RandomCrop: ("box", *PIXELS), keras.layers.CenterCrop: PIXELS}
     placed = [task for task, kind in kinds.items() if kind in stretched.get(type(layer), ())]
     height, width = images.shape[1:3]

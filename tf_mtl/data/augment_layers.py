@@ -38,6 +38,13 @@ _WHOLE_IMAGE_ONLY = ("AugMix", "RandAugment")
 WHOLE_IMAGE = ("classification", "binary", "multilabel", "regression")
 PIXELS = ("segmentation", "dense_regression")
 KINDS = (*WHOLE_IMAGE, *PIXELS, "box", "key_points")
+# The kinds whose labels Keras moves in Python, by a height and width that are numbers.
+_NEED_SIZE = {
+    "CenterCrop": ("box", *PIXELS),
+    "RandomCrop": KINDS,
+    "RandomPerspective": KINDS,
+    "RandomZoom": ("box",),
+}
 
 
 def moves(layer: Any) -> bool:
@@ -48,6 +55,11 @@ def moves(layer: Any) -> bool:
 def mixes(layer: Any) -> bool:
     """Whether the layer makes one image of two."""
     return type(layer).__name__ in _MIXES
+
+
+def needs_size(layer: Any, kinds: Mapping[str, str]) -> bool:
+    """Whether the layer works only where the graph knows the size of the images."""
+    return not set(kinds.values()).isdisjoint(_NEED_SIZE.get(type(layer).__name__, ()))
 
 
 def check_layer(layer: Any, kinds: Mapping[str, str]) -> None:
