@@ -104,10 +104,31 @@ def test_a_box_that_leaves_the_image_is_missing():
 def test_pixels_from_outside_the_image_have_no_label():
     x, y = scene()
     right = LAYERS.RandomTranslation((0, 0), (0.25, 0.25), fill_mode="constant")
-    for dtype in ("int32", "uint8"):
+    for dtype in ("int32", "uint8", "bool"):
         _, labels = changed([right], x, {"mask": y["mask"].astype(dtype)})
         assert (labels["mask"][:, :, :12] == -1).all()
         np.testing.assert_array_equal(labels["mask"][:, :, 12:], y["mask"][:, :, :36])
+
+
+def test_pixels_without_a_number_are_nan_in_labels_of_whole_numbers():
+    x, y = scene()
+    right = LAYERS.RandomTranslation((0, 0), (0.25, 0.25), fill_mode="constant")
+    given = (1000 * y["depth"]).astype("uint16")
+    _, labels = changed([right], x, {"depth": given})
+    assert np.isnan(labels["depth"][:, :, :12]).all()
+    np.testing.assert_array_equal(labels["depth"][:, :, 12:], given[:, :, :36])
+
+
+def test_labels_that_no_layer_changes_stay_as_they_are():
+    x, y = scene()
+    numbers = 2**24 + 1 + np.arange(ROWS)  # more digits than float32 has
+    given = {"price": numbers, "digit": y["digit"].astype("uint8")}
+    for dtype in ("int64", "float64"):
+        given["price"] = numbers.astype(dtype)
+        _, labels = changed([LAYERS.RandomFlip(seed=1)], x, given)
+        for task, values in given.items():
+            np.testing.assert_array_equal(labels[task], values)
+            assert labels[task].dtype == values.dtype
 
 
 def test_all_tasks_get_the_same_transformation_in_a_chain():

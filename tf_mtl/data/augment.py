@@ -180,15 +180,18 @@ class Augment:
 
     def _finished(self, task: str, labels: tf.Tensor, given: Any) -> tf.Tensor:
         """Returns labels in the dtype and shape that they came in, where these still fit."""
-        given = tf.convert_to_tensor(given)
-        if self.kinds[task] in PIXELS and given.shape.rank == 3 and task not in self.classes:
+        given, kind = tf.convert_to_tensor(given), self.kinds[task]
+        mixed, moved = any(map(mixes, self.layers)), any(map(moves, self.layers))
+        if not mixed and not (moved and (kind == "box" or kind in PIXELS)):
+            return given
+        if kind in PIXELS and given.shape.rank == 3 and task not in self.classes:
             labels = labels[..., 0]
-        mixed = any(map(mixes, self.layers)) and self.kinds[task] != "segmentation"
-        if given.dtype.is_floating or task in self.classes or mixed:
+        if kind != "segmentation" or task in self.classes or given.dtype.is_floating:
             return tf.cast(labels, given.dtype) if given.dtype.is_floating else labels
         numbers = tf.where(tf.math.is_nan(labels), -1.0, tf.round(labels))
-        # An unsigned dtype has no -1 to mark the pixels that came from outside the image.
-        return tf.cast(numbers, tf.int32 if given.dtype.is_unsigned else given.dtype)
+        # These dtypes have no -1 to mark the pixels that came from outside the image.
+        unsigned = given.dtype.is_unsigned or given.dtype.is_bool
+        return tf.cast(numbers, tf.int32 if unsigned else given.dtype)
 
 
 def soft_labels(targets: Mapping[str, Target]) -> Callable[..., Any]:
