@@ -289,6 +289,23 @@ def test_layers_are_copied_and_repeat_by_their_seed():
     assert layer.bounding_box_format is None
 
 
+@pytest.mark.parametrize(
+    "make", [MOVES[0], MOVES[4], lambda: LAYERS.MixUp(seed=1), lambda: LAYERS.RandAugment(seed=1)]
+)
+def test_a_policy_of_half_precision_is_that_of_models(make):
+    x, y = scene()
+    y["depth"] *= 1e5  # more than float16 has
+    kinds = {task: y[task] for task in y if task == "digit" or make in MOVES}
+    expected = changed([make()], 255 * x, kinds)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        found = changed([make()], 255 * x, kinds)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert found[0].dtype == np.float32
+    keras.tree.map_structure(np.testing.assert_array_equal, found, expected)
+
+
 @pytest.mark.parametrize("factor", [0.3, (0.1, 0.3)])
 def test_a_shear_is_copied(factor):
     x, y = scene()

@@ -300,6 +300,7 @@ def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
             # Keras writes the number a as (-a, a), and cannot read that.
             low, high = config[name]
             config[name] = high if low < 0 else (low, high)
+    config["dtype"] = "float32"  # whatever the policy of the models is
     if moves(layer):
         config["bounding_box_format"] = _BOXES
     return type(layer).from_config(config)
