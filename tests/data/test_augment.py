@@ -397,5 +397,8 @@ def test_mistakes_in_the_data_are_named():
     for images in (x[0], x[..., 0], x[:, None]):  # a single one, grey ones, videos
         with pytest.raises(ValueError, match=r"\[B, height, width, channels\]\. Received.*\(.*32"):
             augment(images, {"digit": y["digit"]})
+    for change in (data.Augment([LAYERS.MixUp()], CLASSES), data.soft_labels(CLASSES)):
+        with pytest.raises(ValueError, match=r"'digit'.*\(24, 4\).*one-hot"):
+            change(x, {"digit": np.eye(4)[y["digit"]]})
     with pytest.raises(ValueError, match="text labels"):
         augment(x, {"digit": np.array(["a"] * ROWS)})

@@ -152,7 +152,7 @@ class Augment:
         if kind in ("classification", "segmentation", "binary", "multilabel"):
             numbers = tf.where(numbers == -1, float("nan"), numbers)
         if task in self.classes:
-            numbers = _shares(numbers, self.classes[task])
+            numbers = _shares(task, numbers, self.classes[task])
         elif kind in PIXELS and numbers.shape.rank == 3:
             numbers = numbers[..., None]
         elif kind == "box":
@@ -215,15 +215,20 @@ def soft_labels(targets: Mapping[str, Target]) -> Callable[..., Any]:
                 numbers = tf.cast(values, tf.float32)
                 missing = tf.math.is_nan(numbers) | (numbers == -1)
                 numbers = tf.where(missing, float("nan"), numbers)
-                found[task] = _shares(numbers, _num_classes(task, targets[task]))
+                found[task] = _shares(task, numbers, _num_classes(task, targets[task]))
         return (x, found, *weights)
 
     return soften
 
 
-def _shares(classes: tf.Tensor, count: int) -> tf.Tensor:
+def _shares(task: str, classes: tf.Tensor, count: int) -> tf.Tensor:
     """Returns `[..., count]` of 0 and 1, NaN where the class is missing or void."""
     if classes.shape.rank in (2, 4):  # [B, 1], [B, height, width, 1]
+        if classes.shape[-1] not in (1, None):
+            raise ValueError(
+                f"Task {task!r}: labels of shape {classes.shape} are no class numbers. They look "
+                "one-hot: pass tf.argmax(labels, -1); the shares are made of the numbers."
+            )
         classes = classes[..., 0]
     known = (classes >= 0) & (classes < count)
     places = tf.cast(tf.where(known, classes, 0.0), tf.int32)
