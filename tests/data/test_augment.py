@@ -400,5 +400,8 @@ def test_mistakes_in_the_data_are_named():
     for change in (data.Augment([LAYERS.MixUp()], CLASSES), data.soft_labels(CLASSES)):
         with pytest.raises(ValueError, match=r"'digit'.*\(24, 4\).*one-hot"):
             change(x, {"digit": np.eye(4)[y["digit"]]})
+    masks = data.Augment([LAYERS.RandomFlip()], {"mask": "segmentation"})
+    with pytest.raises(ValueError, match=r"\(24, 32, 48\) are weights of pixels.*-1"):
+        masks(x, {"mask": y["mask"]}, {"mask": np.ones(y["mask"].shape)})
     with pytest.raises(ValueError, match="text labels"):
         augment(x, {"digit": np.array(["a"] * ROWS)})

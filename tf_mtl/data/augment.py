@@ -96,6 +96,7 @@ class Augment:
         given = self._image_of(x)
         images = tf.cast(given, tf.float32)
         labels = {task: self._prepared(task, values) for task, values in y.items()}
+        self._check_weights(weights)
         rest: Any = weights
         for layer in self.layers:
             if not hasattr(layer, "get_random_transformation"):
@@ -140,6 +141,19 @@ class Augment:
                 "and add the channel to grey ones: images[..., None]."
             )
         return images
+
+    def _check_weights(self, weights: Any) -> None:
+        """Raises `ValueError` for weights of pixels, where the pixels move."""
+        if not any(moves(layer) or mixes(layer) for layer in self.layers):
+            return
+        given = [each for each in keras.tree.flatten(weights) if each is not None]
+        for shape in (tf.convert_to_tensor(each).shape for each in given):
+            if (shape.rank or 0) > 2:
+                raise ValueError(
+                    f"Sample weights of shape {shape} are weights of pixels, which do not move "
+                    "with the images. Give one weight for each row, [B], and make labels of "
+                    "pixels that are not to count missing ones: -1, or NaN in dense labels."
+                )
 
     def _prepared(self, task: str, values: Any) -> tf.Tensor:
         """Returns labels as floats, in which NaN is missing; those of pixels with channels."""
