@@ -372,6 +372,7 @@ CLASSES = {"digit": data.Target("classification", num_classes=4)}
         (LAYERS.RandomElasticTransform, {"depth": "dense_regression"}, "otherwise than images"),
         (LAYERS.RandomFlip, {"joints": "key_points"}, "no points"),
         (lambda: LAYERS.Dense(2), CLASSES, "no augmentation"),
+        (lambda: LAYERS.RandomFlip(data_format="channels_first"), CLASSES, "Leave out the arg"),
         (lambda: "flip", CLASSES, r"layers of keras\.layers"),
         (LAYERS.RandomFlip, {"where": "bx"}, "Did you mean 'box'"),
         (LAYERS.MixUp, {"digit": "classification"}, "number of classes must be known"),

@@ -80,6 +80,11 @@ def check_layer(layer: Any, kinds: Mapping[str, str]) -> None:
         raise ValueError(
             f"{name} is no augmentation that Augment knows. It knows: {sorted(known)}."
         )
+    if getattr(layer, "data_format", None) == "channels_first":
+        raise ValueError(
+            f"{name} with data_format='channels_first' takes other images than Augment, which has "
+            "[B, height, width, channels]. Leave out the argument."
+        )
     refused = {
         "box": _MOVES_PIXELS + _DISTORTS + _MIXES + _WHOLE_IMAGE_ONLY,
         "key_points": _MOVES + _MOVES_PIXELS + _DISTORTS + _MIXES + _WHOLE_IMAGE_ONLY,
