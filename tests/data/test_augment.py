@@ -104,10 +104,31 @@ def test_a_box_that_leaves_the_image_is_missing():
 def test_pixels_from_outside_the_image_have_no_label():
     x, y = scene()
     right = LAYERS.RandomTranslation((0, 0), (0.25, 0.25), fill_mode="constant")
-    for dtype in ("int32", "uint8"):
+    for dtype in ("int32", "uint8", "bool"):
         _, labels = changed([right], x, {"mask": y["mask"].astype(dtype)})
         assert (labels["mask"][:, :, :12] == -1).all()
         np.testing.assert_array_equal(labels["mask"][:, :, 12:], y["mask"][:, :, :36])
+
+
+def test_pixels_without_a_number_are_nan_in_labels_of_whole_numbers():
+    x, y = scene()
+    right = LAYERS.RandomTranslation((0, 0), (0.25, 0.25), fill_mode="constant")
+    given = (1000 * y["depth"]).astype("uint16")
+    _, labels = changed([right], x, {"depth": given})
+    assert np.isnan(labels["depth"][:, :, :12]).all()
+    np.testing.assert_array_equal(labels["depth"][:, :, 12:], given[:, :, :36])
+
+
+def test_labels_that_no_layer_changes_stay_as_they_are():
+    x, y = scene()
+    numbers = 2**24 + 1 + np.arange(ROWS)  # more digits than float32 has
+    given = {"price": numbers, "digit": y["digit"].astype("uint8")}
+    for dtype in ("int64", "float64"):
+        given["price"] = numbers.astype(dtype)
+        _, labels = changed([LAYERS.RandomFlip(seed=1)], x, given)
+        for task, values in given.items():
+            np.testing.assert_array_equal(labels[task], values)
+            assert labels[task].dtype == values.dtype
 
 
 def test_all_tasks_get_the_same_transformation_in_a_chain():
@@ -268,6 +289,23 @@ def test_layers_are_copied_and_repeat_by_their_seed():
     assert layer.bounding_box_format is None
 
 
+@pytest.mark.parametrize(
+    "make", [MOVES[0], MOVES[4], lambda: LAYERS.MixUp(seed=1), lambda: LAYERS.RandAugment(seed=1)]
+)
+def test_a_policy_of_half_precision_is_that_of_models(make):
+    x, y = scene()
+    y["depth"] *= 1e5  # more than float16 has
+    kinds = {task: y[task] for task in y if task == "digit" or make in MOVES}
+    expected = changed([make()], 255 * x, kinds)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        found = changed([make()], 255 * x, kinds)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert found[0].dtype == np.float32
+    keras.tree.map_structure(np.testing.assert_array_equal, found, expected)
+
+
 @pytest.mark.parametrize("factor", [0.3, (0.1, 0.3)])
 def test_a_shear_is_copied(factor):
     x, y = scene()
@@ -290,6 +328,37 @@ def test_a_crop_larger_than_the_image_is_refused(size, task):
     assert images.shape[1:3] == size
 
 
+@pytest.mark.parametrize("task", ["mask", "depth"])
+def test_a_central_crop_larger_than_the_image_is_refused(task):
+    x, y = scene()
+    with pytest.raises(ValueError, match=rf"CenterCrop.*than the images, 32 x 48: .*'{task}'"):
+        changed([LAYERS.CenterCrop(20, WIDTH + 1)], x, {task: y[task]})
+    images, labels = changed([LAYERS.CenterCrop(20, WIDTH + 1)], x, {"box": y["box"]})
+    pixels = np.abs(labels["box"] - boxes(images[..., 0] > 0.5)) * [WIDTH + 1, 20, WIDTH + 1, 20]
+    assert pixels.max() < 1.01
+
+
+@pytest.mark.parametrize(
+    ("layer", "task"),
+    [
+        (lambda: LAYERS.RandomCrop(20, 30), "digit"),
+        (LAYERS.RandomPerspective, "mask"),
+        (lambda: LAYERS.RandomZoom(0.2), "box"),
+        (lambda: LAYERS.CenterCrop(20, 30), "mask"),
+    ],
+)
+def test_a_size_that_is_not_known_is_told(layer, task):
+    x, y = scene()
+    size = tf.TensorSpec((None, None, None, 3)), {task: tf.TensorSpec((None,) * y[task].ndim)}
+    stream = tf.data.Dataset.from_generator(lambda: [(x, {task: y[task]})], output_signature=size)
+    targets = {task: TARGETS[task]}
+    with pytest.raises(ValueError, match=rf"{type(layer()).__name__} has to know the size"):
+        stream.map(data.Augment([layer()], targets))
+    sized = stream.map(data.Augment([LAYERS.Resizing(24, 36), layer()], targets))
+    images, labels = next(iter(sized))
+    assert len(images) == len(labels[task]) == ROWS
+
+
 CLASSES = {"digit": data.Target("classification", num_classes=4)}
 
 
@@ -303,6 +372,7 @@ CLASSES = {"digit": data.Target("classification", num_classes=4)}
         (LAYERS.RandomElasticTransform, {"depth": "dense_regression"}, "otherwise than images"),
         (LAYERS.RandomFlip, {"joints": "key_points"}, "no points"),
         (lambda: LAYERS.Dense(2), CLASSES, "no augmentation"),
+        (lambda: LAYERS.RandomFlip(data_format="channels_first"), CLASSES, "Leave out the arg"),
         (lambda: "flip", CLASSES, r"layers of keras\.layers"),
         (LAYERS.RandomFlip, {"where": "bx"}, "Did you mean 'box'"),
         (LAYERS.MixUp, {"digit": "classification"}, "number of classes must be known"),
@@ -325,5 +395,14 @@ def test_mistakes_in_the_data_are_named():
         augment(x, {"digt": y["digit"]})
     with pytest.raises(ValueError, match=r"image=\.\.\."):
         augment({"photo": x}, {"digit": y["digit"]})
+    for images in (x[0], x[..., 0], x[:, None]):  # a single one, grey ones, videos
+        with pytest.raises(ValueError, match=r"\[B, height, width, channels\]\. Received.*\(.*32"):
+            augment(images, {"digit": y["digit"]})
+    for change in (data.Augment([LAYERS.MixUp()], CLASSES), data.soft_labels(CLASSES)):
+        with pytest.raises(ValueError, match=r"'digit'.*\(24, 4\).*one-hot"):
+            change(x, {"digit": np.eye(4)[y["digit"]]})
+    masks = data.Augment([LAYERS.RandomFlip()], {"mask": "segmentation"})
+    with pytest.raises(ValueError, match=r"\(24, 32, 48\) are weights of pixels.*-1"):
+        masks(x, {"mask": y["mask"]}, {"mask": np.ones(y["mask"].shape)})
     with pytest.raises(ValueError, match="text labels"):
         augment(x, {"digit": np.array(["a"] * ROWS)})

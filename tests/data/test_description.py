@@ -86,10 +86,41 @@ def test_batches_without_targets_and_with_weights():
     assert data.describe(texts).classes["t"]["data"].to_dict() == {"yes": 2}
 
 
+NAMED = data.Target("classification", class_names=("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "target", "known", "counts"),
+    [
+        (np.array([0.0, 2, -1, np.nan]), NAMED, 2, {"a": 1, "b": 0, "c": 1}),
+        (np.array([3, -1, -1, 4]), data.Target("regression"), 4, None),
+        (np.array(["да".encode(), b"", "да".encode(), b"no"]), None, 3, {"no": 1, "да": 2}),
+        (np.array(["да", "", None, "no"], object), None, 2, {"no": 1, "да": 1}),
+        (np.array([np.inf, -np.inf, 0.0, np.nan]), None, 3, None),
+    ],
+)
+def test_labels_are_missing_as_their_kind_says(labels, target, known, counts):
+    found = data.describe([(np.zeros(4), {"t": labels})], {"t": target} if target else None)
+    assert found.table.loc[("t", "data"), "labelled"] == known
+    assert counts is None or found.classes["t"]["data"].to_dict() == counts
+    draw(found.plot())
+
+
+def test_the_legend_is_there_where_the_first_task_has_no_labels():
+    y = {"none": np.full(4, np.nan), "some": np.arange(4.0)}
+    figure = data.describe([(np.zeros(4), y)]).plot()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["data"]
+
+
 @pytest.mark.parametrize("look", [data.describe, data.show])
 @pytest.mark.parametrize(
     ("batches", "message"),
-    [([], "holds no"), ([(np.zeros((2, 1)), np.zeros(2))], r"labels are a ndarray")],
+    [
+        ([], "holds no"),
+        ([(np.zeros((2, 1)), {})], "holds no"),
+        ([(np.zeros((2, 1)), np.zeros(2))], r"labels are a ndarray"),
+        ([(np.zeros(2), {"a": np.array(1)})], r"single rows. Batch it"),
+    ],
 )
 def test_what_cannot_be_described(look, batches, message):
     with pytest.raises(ValueError, match=message):
@@ -128,6 +159,48 @@ def test_images_with_their_labels_boxes_and_masks():
         np.testing.assert_array_equal(axis.images[0].get_array(), x[row])
         assert len(axis.patches) == (not np.isnan(y["box"][row]).any())
     draw(figure)
+
+
+def test_white_is_white_in_grey_images_too():
+    for white in (np.full((4, 6, 1), 255, "uint8"), np.ones((4, 6)), np.full((4, 6), 255.0)):
+        figure = data.show([(np.stack([white, white // 255 * 0]), {"n": [1, 2]})])
+        for axis, shade in zip(figure.axes, (1.0, 0.0), strict=True):
+            drawn = axis.images[0]
+            np.testing.assert_array_equal(drawn.norm(drawn.get_array()), shade)
+    half = np.array([[[0, 16], [8, 0]]], "float32")  # of few shades, as scikit-learn's digits
+    drawn = data.show([(half, {"n": [1]})]).axes[0].images[0]
+    np.testing.assert_array_equal(drawn.norm(drawn.get_array()), half[0] / 16)
+
+
+def test_labels_of_classes_in_any_form():
+    target = {"k": NAMED}
+    for labels in ([0.0, 2, -1, np.nan], [[0], [2], [-1], [-1]], np.array([0, 2, -1, -1], "int8")):
+        figure = data.show([(np.zeros((4, 2)), {"k": np.array(labels)})], target)
+        assert titles(figure) == ["k: a", "k: c", "k: –", "k: –"]
+    binary = {"k": data.Target("binary", class_names=("no", "yes"))}
+    figure = data.show([(np.zeros((2, 2)), {"k": np.array([True, False])})], binary)
+    assert titles(figure) == ["k: yes", "k: no"]
+    figure = data.show([(np.zeros((2, 2)), {"k": np.array([255, 1])})], target)
+    assert titles(figure) == ["k: 255", "k: b"]  # a class of its own for void
+    figure = data.show(
+        [(np.zeros((1, 2)), {"k": np.array([-1])})], {"k": data.Target("regression")}
+    )
+    assert titles(figure) == ["k: -1"]
+
+
+def test_each_class_of_a_mask_has_a_colour_and_void_has_none():
+    mask = np.array([[[0, 1, 12, 255, -1, 9]]])
+    target = {"m": data.Target("segmentation", num_classes=20)}
+    drawn = data.show([(np.zeros((1, 1, 6, 3)), {"m": mask})], target).axes[0].images[1]
+    assert drawn.get_array().mask.tolist() == [[True, False, False, True, True, False]]
+    assert len(set(map(tuple, drawn.to_rgba(drawn.get_array())[0, [1, 2, 5]]))) == 3
+
+
+def test_numbers_of_words_are_no_sound():
+    words = np.arange(600, dtype="int32").reshape(2, 300)
+    figure = data.show([(words, {"n": [1, 2]})])
+    assert [axis.texts[0].get_text()[:7] for axis in figure.axes] == ["0 1 2 3", "300 301"]
+    assert len(data.show([(words.astype("int16"), {"n": [1, 2]})]).axes) == 4
 
 
 WAVE = np.sin(np.arange(1000) / 5)

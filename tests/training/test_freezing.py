@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_mtl import aggregators, build_model, heads, trunks
+from tf_mtl import MultiTaskModel, aggregators, build_model, heads, trunks
 from tf_mtl.training import (
     GradualUnfreezing,
     LayerwiseOptimizer,
@@ -209,6 +209,34 @@ def test_layers_join_by_epochs(arguments):
     before = state(model)
     model.fit(x, y, verbose=0)  # without the callback everything is trained
     assert changed(before, state(model)) == ALL
+
+
+def test_each_network_has_a_schedule_of_its_own():
+    inputs = keras.Input((4,), name="x")
+    first, second = (
+        keras.Sequential([keras.layers.Dense(3, name=f"{name}_dense")], name=name)
+        for name in ("first", "second")
+    )
+    both = keras.layers.Concatenate()([first(inputs), second(inputs)])
+    outputs = {"a": heads.Regression()(both), "b": heads.BinaryClassification()(both)}
+    model = MultiTaskModel(inputs, outputs)
+    model.compile("adam")
+    x, y = data()
+    schedules = [
+        GradualUnfreezing({0: False, 2: True}, network="first"),
+        GradualUnfreezing({0: False, 1: True}, network="second"),
+    ]
+    seen = []
+
+    class Kernels(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append([np.array(each.layers[0].kernel) for each in (first, second)])
+
+    start = [np.array(each.layers[0].kernel) for each in (first, second)]
+    model.fit(x, y, epochs=3, verbose=0, callbacks=[*schedules, Kernels()])
+    steps = zip([start, *seen], seen, strict=False)
+    moved = [tuple((b != a).any() for b, a in zip(*each, strict=True)) for each in steps]
+    assert moved == [(False, False), (False, True), (True, True)]
 
 
 def test_steps_with_layers_held_back_are_those_of_a_frozen_network():

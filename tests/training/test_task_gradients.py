@@ -82,6 +82,17 @@ def test_without_aggregator_a_batch_is_needed():
         compiled(aggregator="graddrop").fit(x, y, verbose=0, callbacks=[TaskGradients()])
 
 
+def test_what_is_no_batch_is_refused_before_training():
+    x, y, _ = arrays(16)
+    model = compiled()
+    before = model.get_weights()
+    empty = tf.data.Dataset.from_tensor_slices((x, y)).take(0).batch(4)
+    for data, received in ((x, "ndarray"), ((x, y["kind"]), "ndarray, ndarray"), (empty, "no")):
+        with pytest.raises(ValueError, match=rf"a batch \(x, .*Received: {received}"):
+            model.fit(x, y, verbose=0, callbacks=[TaskGradients(data)])
+    np.testing.assert_equal(model.get_weights(), before)
+
+
 def test_absent_tasks_have_no_gradient():
     x, y, _ = arrays(48)
     y["sold"][:] = -1

@@ -217,6 +217,23 @@ def test_steps_executed_together_are_averaged_at_their_end(x):
     assert times == [3, 6, 8]
 
 
+def test_a_restored_run_is_averaged_at_the_same_steps(x, tmp_path):
+    """Callbacks that restore a run may come behind the averaging."""
+
+    def run(folder, stop):
+        model = model_of(trunks.SoftSharing([4], penalty=None))
+        averaging, times = TrunkAveraging(3, "step"), []
+        averaging.average = lambda: times.append(int(model.optimizer.iterations.numpy()))
+        backup = keras.callbacks.BackupAndRestore(folder, delete_checkpoint=not stop)
+        callbacks, epochs = [averaging, backup], 1 if stop else 2
+        model.fit(x, labels(x), batch_size=4, epochs=epochs, verbose=0, callbacks=callbacks)
+        return times
+
+    assert run(tmp_path / "whole", stop=False) == [3, 6]
+    assert run(tmp_path / "begun", stop=True) == [3]
+    assert run(tmp_path / "begun", stop=False) == [6]
+
+
 def one_layer_for_all():
     layer = keras.layers.Dense(4)
 
@@ -237,6 +254,7 @@ def fit_untied():
         (lambda: trunks.SoftSharing([4], "l3"), "Did you mean 'l2'"),
         (lambda: trunks.SoftSharing([4], strength=0), "`strength` must be above 0"),
         (lambda: TrunkAveraging(0), "`every` of at least 1"),
+        (lambda: TrunkAveraging(1.5), "a whole number"),
         (lambda: TrunkAveraging(unit="day"), "'epoch' or 'step'"),
         (lambda: TrunkAveraging(share=2), r"`share` in \(0, 1\]"),
         (lambda: Tie(["a"])(keras.Input((3,)), task="b"), "Unknown task 'b'"),

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from ..names import check_known, unknown_name
-from .augment_layers import KINDS, PIXELS, check_layer, mixes, moves
+from .augment_layers import KINDS, PIXELS, check_layer, mixes, moves, needs_size
 from .targets import Target, kind_of
 
 _BOXES = "rel_xyxy"  # Keras' name for x1, y1, x2, y2 from 0 to 1
@@ -31,7 +31,7 @@ class Augment:
     * missing labels stay missing.
 
     What cannot be right is refused when the object is made: a box under MixUp or RandomRotation;
-    a RandomCrop larger than the images, which would resize them, when it meets them.
+    a crop larger than the images, which would resize them, when it meets them.
     What an augmentation means for a class is for the user to know: a flipped "left" is a "right",
     and a flipped surface normal points elsewhere.
 
@@ -96,11 +96,13 @@ class Augment:
         given = self._image_of(x)
         images = tf.cast(given, tf.float32)
         labels = {task: self._prepared(task, values) for task, values in y.items()}
+        self._check_weights(weights)
         rest: Any = weights
         for layer in self.layers:
             if not hasattr(layer, "get_random_transformation"):
                 images = layer(images)
                 continue
+            _check_size(layer, images, self.kinds)
             drawn = layer.get_random_transformation(images, training=True)
             before, images = images, layer.transform_images(images, drawn, training=True)
             if mixes(layer):
@@ -112,7 +114,6 @@ class Augment:
                 }
                 rest = keras.tree.map_structure(partial(_mixed_weights, linear), rest)
             elif moves(layer):
-                _check_crop(layer, before, self.kinds)
                 labels = {
                     task: self._moved(layer, drawn, self.kinds[task], values, before)
                     for task, values in labels.items()
@@ -124,15 +125,35 @@ class Augment:
         return (_with_image(x, self.image, images), found, *rest)
 
     def _image_of(self, x: Any) -> tf.Tensor:
-        if not isinstance(x, Mapping):
-            return tf.convert_to_tensor(x)
-        if self.image is None:
+        if isinstance(x, Mapping):
+            if self.image is None:
+                raise ValueError(
+                    f"The inputs are a dictionary with the keys {list(x)}. Say which one is the "
+                    "image: Augment(layers, targets, image=...)."
+                )
+            check_known([self.image], x, "input")
+            x = x[self.image]
+        images = tf.convert_to_tensor(x)
+        if images.shape.rank != 4:
             raise ValueError(
-                f"The inputs are a dictionary with the keys {list(x)}. Say which one is the image: "
-                "Augment(layers, targets, image=...)."
+                "Augment changes batches of images, [B, height, width, channels]. Received images "
+                f"of shape {images.shape}. Put .batch(...) before .map(augment) for single ones, "
+                "and add the channel to grey ones: images[..., None]."
             )
-        check_known([self.image], x, "input")
-        return tf.convert_to_tensor(x[self.image])
+        return images
+
+    def _check_weights(self, weights: Any) -> None:
+        """Raises `ValueError` for weights of pixels, where the pixels move."""
+        if not any(moves(layer) or mixes(layer) for layer in self.layers):
+            return
+        given = [each for each in keras.tree.flatten(weights) if each is not None]
+        for shape in (tf.convert_to_tensor(each).shape for each in given):
+            if (shape.rank or 0) > 2:
+                raise ValueError(
+                    f"Sample weights of shape {shape} are weights of pixels, which do not move "
+                    "with the images. Give one weight for each row, [B], and make labels of "
+                    "pixels that are not to count missing ones: -1, or NaN in dense labels."
+                )
 
     def _prepared(self, task: str, values: Any) -> tf.Tensor:
         """Returns labels as floats, in which NaN is missing; those of pixels with channels."""
@@ -145,9 +166,11 @@ class Augment:
         if kind in ("classification", "segmentation", "binary", "multilabel"):
             numbers = tf.where(numbers == -1, float("nan"), numbers)
         if task in self.classes:
-            numbers = _shares(numbers, self.classes[task])
+            numbers = _shares(task, numbers, self.classes[task])
         elif kind in PIXELS and numbers.shape.rank == 3:
             numbers = numbers[..., None]
+        elif kind == "box":
+            numbers = tf.ensure_shape(numbers, (None, 4))  # where the data set does not say so
         return numbers
 
     def _moved(
@@ -171,15 +194,18 @@ class Augment:
 
     def _finished(self, task: str, labels: tf.Tensor, given: Any) -> tf.Tensor:
         """Returns labels in the dtype and shape that they came in, where these still fit."""
-        given = tf.convert_to_tensor(given)
-        if self.kinds[task] in PIXELS and given.shape.rank == 3 and task not in self.classes:
+        given, kind = tf.convert_to_tensor(given), self.kinds[task]
+        mixed, moved = any(map(mixes, self.layers)), any(map(moves, self.layers))
+        if not mixed and not (moved and (kind == "box" or kind in PIXELS)):
+            return given
+        if kind in PIXELS and given.shape.rank == 3 and task not in self.classes:
             labels = labels[..., 0]
-        mixed = any(map(mixes, self.layers)) and self.kinds[task] != "segmentation"
-        if given.dtype.is_floating or task in self.classes or mixed:
+        if kind != "segmentation" or task in self.classes or given.dtype.is_floating:
             return tf.cast(labels, given.dtype) if given.dtype.is_floating else labels
         numbers = tf.where(tf.math.is_nan(labels), -1.0, tf.round(labels))
-        # An unsigned dtype has no -1 to mark the pixels that came from outside the image.
-        return tf.cast(numbers, tf.int32 if given.dtype.is_unsigned else given.dtype)
+        # These dtypes have no -1 to mark the pixels that came from outside the image.
+        unsigned = given.dtype.is_unsigned or given.dtype.is_bool
+        return tf.cast(numbers, tf.int32 if unsigned else given.dtype)
 
 
 def soft_labels(targets: Mapping[str, Target]) -> Callable[..., Any]:
@@ -203,15 +229,20 @@ def soft_labels(targets: Mapping[str, Target]) -> Callable[..., Any]:
                 numbers = tf.cast(values, tf.float32)
                 missing = tf.math.is_nan(numbers) | (numbers == -1)
                 numbers = tf.where(missing, float("nan"), numbers)
-                found[task] = _shares(numbers, _num_classes(task, targets[task]))
+                found[task] = _shares(task, numbers, _num_classes(task, targets[task]))
         return (x, found, *weights)
 
     return soften
 
 
-def _shares(classes: tf.Tensor, count: int) -> tf.Tensor:
+def _shares(task: str, classes: tf.Tensor, count: int) -> tf.Tensor:
     """Returns `[..., count]` of 0 and 1, NaN where the class is missing or void."""
     if classes.shape.rank in (2, 4):  # [B, 1], [B, height, width, 1]
+        if classes.shape[-1] not in (1, None):
+            raise ValueError(
+                f"Task {task!r}: labels of shape {classes.shape} are no class numbers. They look "
+                "one-hot: pass tf.argmax(labels, -1); the shares are made of the numbers."
+            )
         classes = classes[..., 0]
     known = (classes >= 0) & (classes < count)
     places = tf.cast(tf.where(known, classes, 0.0), tf.int32)
@@ -258,16 +289,24 @@ def _cropped(boxes: tf.Tensor, drawn: Any, images: tf.Tensor, size: tuple[int, i
     return tf.clip_by_value(pixels / tf.constant([size[1], size[0]] * 2, tf.float32), 0, 1)
 
 
-def _check_crop(layer: Any, images: tf.Tensor, kinds: Mapping[str, str]) -> None:
-    """Raises `ValueError` if a RandomCrop would resize images whose labels have places in them."""
-    if not isinstance(layer, keras.layers.RandomCrop):
-        return
-    placed = [task for task, kind in kinds.items() if kind == "box" or kind in PIXELS]
+def _check_size(layer: Any, images: tf.Tensor, kinds: Mapping[str, str]) -> None:
+    """Raises `ValueError` if a layer has to know the size, or a crop would resize the images.
+
+    Only images whose labels have places in them must not be resized.
+    """
+    if None in images.shape[1:3] and needs_size(layer, kinds):
+        raise ValueError(
+            f"{type(layer).__name__} has to know the size of the images, but the data set only "
+            f"says {images.shape}. Put keras.layers.Resizing before it, or tell the size by "
+            "tf.ensure_shape in a dataset.map."
+        )
+    stretched = {keras.layers.RandomCrop: ("box", *PIXELS), keras.layers.CenterCrop: PIXELS}
+    placed = [task for task, kind in kinds.items() if kind in stretched.get(type(layer), ())]
     height, width = images.shape[1:3]
     if placed and (layer.height > height or layer.width > width):
         # Keras stretches what it cut out, and would blend the classes of a mask.
         raise ValueError(
-            f"RandomCrop({layer.height}, {layer.width}) is larger than the images, "
+            f"{type(layer).__name__}({layer.height}, {layer.width}) is larger than the images, "
             f"{height} x {width}: the labels of {placed[0]!r} cannot follow. Give a smaller crop, "
             "or put a Resizing before it."
         )
@@ -280,6 +319,7 @@ def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
             # Keras writes the number a as (-a, a), and cannot read that.
             low, high = config[name]
             config[name] = high if low < 0 else (low, high)
+    config["dtype"] = "float32"  # whatever the policy of the models is
     if moves(layer):
         config["bounding_box_format"] = _BOXES
     return type(layer).from_config(config)

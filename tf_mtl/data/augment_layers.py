@@ -38,6 +38,13 @@ _WHOLE_IMAGE_ONLY = ("AugMix", "RandAugment")
 WHOLE_IMAGE = ("classification", "binary", "multilabel", "regression")
 PIXELS = ("segmentation", "dense_regression")
 KINDS = (*WHOLE_IMAGE, *PIXELS, "box", "key_points")
+# The kinds whose labels Keras moves in Python, by a height and width that are numbers.
+_NEED_SIZE = {
+    "CenterCrop": ("box", *PIXELS),
+    "RandomCrop": KINDS,
+    "RandomPerspective": KINDS,
+    "RandomZoom": ("box",),
+}
 
 
 def moves(layer: Any) -> bool:
@@ -48,6 +55,11 @@ def moves(layer: Any) -> bool:
 def mixes(layer: Any) -> bool:
     """Whether the layer makes one image of two."""
     return type(layer).__name__ in _MIXES
+
+
+def needs_size(layer: Any, kinds: Mapping[str, str]) -> bool:
+    """Whether the layer works only where the graph knows the size of the images."""
+    return not set(kinds.values()).isdisjoint(_NEED_SIZE.get(type(layer).__name__, ()))
 
 
 def check_layer(layer: Any, kinds: Mapping[str, str]) -> None:
@@ -67,6 +79,11 @@ def check_layer(layer: Any, kinds: Mapping[str, str]) -> None:
     if name not in known:
         raise ValueError(
             f"{name} is no augmentation that Augment knows. It knows: {sorted(known)}."
+        )
+    if getattr(layer, "data_format", None) == "channels_first":
+        raise ValueError(
+            f"{name} with data_format='channels_first' takes other images than Augment, which has "
+            "[B, height, width, channels]. Leave out the argument."
         )
     refused = {
         "box": _MOVES_PIXELS + _DISTORTS + _MIXES + _WHOLE_IMAGE_ONLY,

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 
 from .arrays import PARTS
-from .labels.labels import known_labels
+from .inspection import count_rows
+from .labels.labels import MISSING
 from .splits import Splits
 from .targets import Target
 
@@ -71,7 +72,8 @@ class Description:
             axis.spines[["top", "right"]].set_visible(False)
         for axis in axes[len(tasks) :]:
             axis.remove()
-        handles, labels = axes[0].get_legend_handles_labels()
+        drawn = [axis.get_legend_handles_labels() for axis in axes[: len(tasks)]]
+        handles, labels = max(drawn, key=lambda both: len(both[0]))  # some have no labels
         figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
         return figure
 
@@ -162,12 +164,11 @@ class _Labels:
     def add(self, values: np.ndarray, target: Target | None, weight: Any) -> None:
         """Counts the labels of a batch."""
         is_number = target.kind in ("regression", "box") if target else values.dtype.kind == "f"
-        is_text = values.dtype.kind in "OSU"
-        there = values.astype(str) != "" if is_text else known_labels(values)
+        there = _there(values, is_number)
         if weight is not None:
             weight = np.asarray(weight)
             there &= weight.reshape(*weight.shape, *[1] * (values.ndim - weight.ndim)) != 0
-        self.rows += len(values)
+        self.rows += count_rows(values)
         self.labelled += int(there.reshape(len(values), -1).any(axis=1).sum())
         chosen = values[there]
         if is_number and len(chosen):
@@ -182,9 +183,10 @@ class _Labels:
     def _add_numbers(self, numbers: np.ndarray) -> None:
         self.least = min(self.least, float(numbers.min()))
         self.greatest = max(self.greatest, float(numbers.max()))
-        self.total += float(numbers.sum())
+        with np.errstate(invalid="ignore"):  # of both infinities
+            self.total += float(numbers.sum())
         if self.entries < _KEPT:
-            self.numbers.append(numbers)
+            self.numbers.append(numbers[np.isfinite(numbers)])
         self.entries += len(numbers)
 
     def line(self) -> dict[str, Any]:
@@ -202,6 +204,15 @@ class _Labels:
     def kept(self) -> np.ndarray:
         """Returns some of the numbers."""
         return np.concatenate(self.numbers)[:_KEPT] if self.numbers else np.zeros(0)
+
+
+def _there(values: np.ndarray, is_number: bool) -> np.ndarray:
+    """Returns where labels are not missing: as numbers -1 is a value."""
+    if values.dtype.kind in "OSU":
+        texts = [text not in (None, "", b"") for text in values.flat]
+        return np.array(texts, bool).reshape(values.shape)
+    numbers = values.astype("float64")
+    return ~np.isnan(numbers) & (is_number | (numbers != MISSING))
 
 
 def _class_table(counts: Mapping[str, Mapping[Any, int]], target: Target | None) -> Any:

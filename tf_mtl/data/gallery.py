@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from .description import unchanged_order
+from .inspection import count_rows
 from .labels.labels import MISSING
 from .splits import Splits
 from .targets import Target
@@ -81,8 +82,9 @@ def _rows(data: Any, count: int) -> list[tuple[Any, dict[str, Any]]]:
                 raise ValueError(
                     f"The labels are a {type(y).__name__}. Give batches (x, {{task: y}})."
                 )
-            x, y = keras.tree.map_structure(np.asarray, (x, dict(y)))
-            for row in range(len(next(iter(y.values())))):
+            x = keras.tree.map_structure(np.asarray, x)
+            y = {task: np.asarray(labels) for task, labels in y.items()}
+            for row in range(count_rows(y)):
                 rows.append(keras.tree.map_structure(lambda a, row=row: a[row], (x, y)))
                 if len(rows) == count:
                     return rows
@@ -113,10 +115,10 @@ def _draw_row(cell: Any, x: Any, y: Mapping[str, Any], targets: Mapping[str, Tar
     else:
         axis = cell.subplots()
         image = _image(inputs[drawn])
-        axis.imshow(image, cmap="gray", interpolation="nearest")
+        axis.imshow(image, cmap="gray", interpolation="nearest", vmin=0, vmax=1)
         axis.set_axis_off()
         for task, value in y.items():
-            _draw_place(axis, np.asarray(value), _kind(targets.get(task)), image.shape)
+            _draw_place(axis, np.asarray(value), targets.get(task), image.shape)
 
 
 def _kind(target: Target | None) -> str:
@@ -127,8 +129,8 @@ def _is_picture(value: Any) -> bool:
     value = np.asarray(value)
     if value.dtype.kind not in "biuf":
         return False
-    if value.ndim == 1:
-        return len(value) >= _WAVEFORM
+    if value.ndim == 1:  # whole numbers of another size are those of words
+        return len(value) >= _WAVEFORM and (value.dtype.kind == "f" or value.dtype == "int16")
     if value.ndim == 2:
         return min(value.shape) > 1
     return value.ndim in (3, 4)
@@ -141,26 +143,32 @@ def _image(value: np.ndarray) -> np.ndarray:
         value = np.concatenate(list(value[chosen]), axis=1)
     if value.ndim == 3 and value.shape[-1] not in (3, 4):
         value = value[..., 0]
+    scaled = value.dtype == "uint8" or value.ndim == 3
     value = np.nan_to_num(value.astype("float64"))  # a missing input is NaN throughout
-    low, high = value.min(), value.max()
-    if low >= 0 and high <= 1:
+    low, high = min(value.min(), 0), value.max()
+    if low == 0 and high <= 1:
         return value
-    if low >= 0 and high <= 255:
+    if low == 0 and high <= 255 and scaled:
         return value / 255
-    return (value - low) / (high - low or 1)
+    return (value - low) / (high - low or 1)  # grey ones of few shades too, as 0 … 16
 
 
-def _draw_place(axis: Any, value: np.ndarray, kind: str, shape: tuple[int, ...]) -> None:
+def _draw_place(
+    axis: Any, value: np.ndarray, target: Target | None, shape: tuple[int, ...]
+) -> None:
     """Draws a box or a mask over an image."""
     from matplotlib.patches import Rectangle
 
+    kind = _kind(target)
     if kind == "box" and not np.isnan(value).any():
         x, y, right, bottom = value * [shape[1], shape[0], shape[1], shape[0]] - 0.5
         axis.add_patch(Rectangle((x, y), right - x, bottom - y, fill=False, color="#ee7733",
                                  linewidth=1.6))  # fmt: skip
     elif kind == "segmentation":
-        classes = np.ma.masked_less_equal(value, 0)  # neither missing nor the background
-        axis.imshow(classes, cmap="tab10", alpha=0.5, interpolation="nearest", vmin=0, vmax=9,
+        count = target.num_classes if target else None
+        # Neither missing nor the background, nor void.
+        classes = np.ma.masked_outside(value, 1, (count or np.inf) - 1)
+        axis.imshow(classes % 10, cmap="tab10", alpha=0.5, interpolation="nearest", vmin=0, vmax=9,
                     extent=(-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5))  # fmt: skip
 
 
@@ -209,12 +217,22 @@ def _label_words(value: Any, target: Target | None) -> str:
     if target is not None and target.kind == "multilabel":
         chosen = np.flatnonzero(value == 1)
         words = [names[place] if names else str(place) for place in chosen]
-        return _NONE if (value == MISSING).all() else ", ".join(words) or "none"
+        return _NONE if all(map(_is_missing, value.flat)) else ", ".join(words) or "none"
     if names and _kind(target) == "tagging":
-        return " ".join(names[tag] if tag != MISSING else _NONE for tag in value.tolist())
-    if value.ndim == 0 and value.dtype.kind in "iu":
-        number = int(value)
-        return _NONE if number == MISSING else names[number] if names else str(number)
+        return " ".join(_class_word(tag, names) for tag in value)
+    of_class = target.has_classes if target else value.dtype.kind in "iu"
+    if of_class and value.size == 1 and value.dtype.kind in "biuf":
+        return _class_word(value.flat[0], names)
     if value.size > _LINES:
         return f"{value.dtype} {value.shape}"
     return " ".join(_word(one) for one in value.reshape(-1))
+
+
+def _class_word(number: Any, names: Sequence[str] | None) -> str:
+    if _is_missing(number):
+        return _NONE
+    return names[int(number)] if names and number in range(len(names)) else _word(number)
+
+
+def _is_missing(number: Any) -> bool:
+    return bool(np.isnan(number)) or number == MISSING

@@ -77,7 +77,7 @@ def check(dataset: Iterable[Any], model: Any, batches: int | None = None) -> Non
             break
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         x, y = keras.tree.map_structure(_as_array, (x, y))
-        rows = _rows(y)
+        rows = count_rows(y)
         found.extend(model.problems(x, y, first_row))
         first_row += rows
     if first_row == 0:
@@ -90,11 +90,13 @@ def _as_array(value: Any) -> Any:
     return value.numpy() if isinstance(value, tf.Tensor) else value
 
 
-def _rows(labels: Any) -> int:
-    """Returns the number of rows of a batch."""
+def count_rows(labels: Any) -> int:
+    """Returns the number of rows of a batch.
+
+    Raises:
+        ValueError: If it is no batch, but a single row.
+    """
     flat = [labels for labels in keras.tree.flatten(labels) if labels is not None]
     if any(getattr(values, "ndim", 1) == 0 for values in flat):
-        raise ValueError(
-            "The data set yields single rows. Batch it: check(dataset.batch(256), model)."
-        )
+        raise ValueError("The data set yields single rows. Batch it: dataset.batch(256).")
     return max(map(len, flat), default=0)

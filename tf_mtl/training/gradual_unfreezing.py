@@ -42,7 +42,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
             as those of `tf_mtl.trunks.set_trainable`. Before the first one, nothing of the
             network is trained.
         network: Name of the layer or model within the model that is meant. By default all that
-            tasks share (with a single task, all but the layer of its output).
+            tasks share (with a single task, all but the layer of its output). Several networks
+            have a callback each.
 
     Raises:
         ValueError: If an epoch is none; in `fit`, if a name or number of layers does not fit, or
@@ -82,6 +83,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
                         "trainable: tf_mtl.trunks.set_trainable(network, True) before `compile`."
                     )
         _check_methods(self.model, [layer for held in self._held.values() for layer in held])
+        if isinstance(self.model.train_function, HeldBack):  # of an interrupted call
+            self.model.train_function = None
         if not self.model.optimizer.built:  # Keras would build it in the first step
             with self.model.distribute_strategy.scope():
                 self.model.optimizer.build(self.model.trainable_variables)
@@ -91,8 +94,11 @@ class GradualUnfreezing(keras.callbacks.Callback):
         stage = max(start for start in self._held if start <= epoch)
         if stage != self._stage:
             self._stage = stage
+            before = self.model.train_function
+            others = before.held if isinstance(before, HeldBack) else {}
             self.model.make_train_function(force=True)
-            self.model.train_function = HeldBack(self.model.train_function, self._held[stage])
+            held = {**others, self: self._held[stage]}
+            self.model.train_function = HeldBack(self.model.train_function, held)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Lets later steps train everything again."""
@@ -111,11 +117,13 @@ class HeldBack:
 
     Args:
         function: Keras' train function.
-        layers: The layers that it does not train.
+        held: `{callback: layers}` that it does not train.
     """
 
-    def __init__(self, function: Callable[..., Any], layers: list[Any]) -> None:
+    def __init__(self, function: Callable[..., Any], held: Mapping[Any, list[Any]]) -> None:
         self.function = function
+        self.held = held
+        layers = [layer for each in held.values() for layer in each]
         inside = {id(each): each for layer in layers for each in sublayers(layer)}
         self.flags = {each: each.trainable for each in inside.values()}
 

@@ -32,8 +32,8 @@ class TaskGradients(keras.callbacks.Callback):
             of which the first batch is taken. None: what the aggregator computed.
 
     Raises:
-        ValueError: Before the first step, if two logs would have one name; after it, without
-            `data`, if no aggregator computed them.
+        ValueError: Before the first step, if two logs would have one name, or `data` is no batch;
+            after it, without `data`, if no aggregator computed them.
 
     >>> from tf_mtl import MultiTaskModel
     >>> inputs = keras.Input((2,))
@@ -54,7 +54,9 @@ class TaskGradients(keras.callbacks.Callback):
         """Checks the names, and takes the batch."""
         _check_names(list(self.model.label_rules))
         if isinstance(self.data, tf.data.Dataset):
-            self.data = next(iter(self.data))
+            self.data = next(iter(self.data), None) or ()
+        if self.data is not None:
+            _check_batch(self.data)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks after the first step that the aggregator has looked."""
@@ -101,6 +103,17 @@ def _weights(model: MultiTaskModel, terms: Mapping[str, Any]) -> tf.Tensor:
     if model.weighting is None:
         return model.task_losses.fixed_weights()
     return weighed_by(model.weighting, *model.task_losses.global_losses(terms)).weights
+
+
+def _check_batch(data: Any) -> None:
+    """Raises `ValueError` for what is no batch with labels."""
+    batch = data if isinstance(data, (tuple, list)) else [data]
+    if len(batch) not in (2, 3) or not isinstance(batch[1], Mapping):
+        kinds = ", ".join(type(each).__name__ for each in batch)
+        raise ValueError(
+            "TaskGradients takes a batch (x, {task: y}) or (x, {task: y}, weights), or a data set "
+            f"of such batches. Received: {kinds or 'no batch at all'}."
+        )
 
 
 def _check_names(tasks: Sequence[str]) -> None:

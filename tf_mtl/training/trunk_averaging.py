@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from ..trunks.soft_sharing import Tie
+from ..whole_numbers import is_whole
 
 
 class TrunkAveraging(keras.callbacks.Callback):
@@ -34,10 +35,11 @@ class TrunkAveraging(keras.callbacks.Callback):
 
     def __init__(self, every: int = 1, unit: str = "epoch", share: float = 1.0) -> None:
         super().__init__()
-        if every < 1 or unit not in ("epoch", "step") or not 0 < share <= 1:
+        if not is_whole(every) or every < 1 or unit not in ("epoch", "step") or not 0 < share <= 1:
             raise ValueError(
-                "TrunkAveraging needs `every` of at least 1, `unit` 'epoch' or 'step', and `share` "
-                f"in (0, 1]. Received: every={every}, unit={unit!r}, share={share}."
+                "TrunkAveraging needs `every` of at least 1, a whole number, `unit` 'epoch' or "
+                f"'step', and `share` in (0, 1]. Received: every={every!r}, unit={unit!r}, "
+                f"share={share}."
             )
         self.every = every
         self.unit = unit
@@ -51,6 +53,9 @@ class TrunkAveraging(keras.callbacks.Callback):
                 "TrunkAveraging averages trunks that SoftSharing has tied, and the model has none. "
                 "Build it with trunk=tf_mtl.trunks.SoftSharing(body, penalty=None)."
             )
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes up the count of steps, which callbacks that restore a run set before."""
         self._steps = self._steps_so_far()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
