@@ -1,10 +1,10 @@
-"""Accuracy of `tf-mtl train digits` over five seeds: `python benchmarks/digits.py`."""
+"""Accuracy of `tf-mtl train digits` over seeds: `python benchmarks/digits.py [--seeds 5]`."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 
@@ -16,7 +16,7 @@ SHOWN = {"digit": "accuracy", "odd": "accuracy", "ink": "r2"}
 BARS = {"digit": 0.975, "odd": 0.98, "ink": 0.97}
 
 
-def main(seeds: int = 5) -> None:
+def main(seeds: int) -> None:
     """Trains the default configuration with each seed and prints the results on the test split."""
     rows = []
     print(f"{'seed':>5} {'digit acc.':>11} {'odd acc.':>11} {'ink R²':>11} {'best':>5} {'s':>6}")
@@ -37,4 +37,6 @@ def main(seeds: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    main(**vars(parser.parse_args()))

@@ -1,9 +1,9 @@
-"""Class, box and mask of a digit on a canvas: `python benchmarks/digits_canvas.py [seeds]`."""
+"""Class, box and mask of a digit on a canvas: `python benchmarks/digits_canvas.py [--seeds 1]`."""
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,7 +16,7 @@ BARS = {"digit_accuracy": 0.95, "box_mean_iou": 0.85, "mask_mean_iou": 0.85}
 COPIES, EPOCHS = 5, 8
 
 
-def main(seeds: int = 1) -> None:
+def main(seeds: int) -> None:
     """Trains with each seed and prints the results on the test split."""
     print(f"{'seed':>4} {'class acc.':>11} {'box IoU':>11} {'mask IoU':>11} {'s':>6} {'CPU s':>6}")
     for seed in range(seeds):
@@ -48,4 +48,6 @@ def train(seed: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1)
+    main(**vars(parser.parse_args()))

@@ -44,6 +44,16 @@ def test_links_lead_somewhere(page):
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+def test_pages_list_every_benchmark():
+    files = ROOT.glob("benchmarks/*.py")
+    programs = {path.name: path.read_text(encoding="utf-8") for path in files}
+    del programs["networks.py"], programs["step_time_torchjd.py"]  # parts of others
+    assert [name for name, code in programs.items() if "ArgumentParser(" not in code] == []
+    for page in ("CONTRIBUTING.md", "benchmarks/README.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert [name for name in programs if f"`{name}" not in text] == []
+
+
 def run(page):
     """Runs the Python blocks of a page, one after the other, and returns their number."""
     namespace = {"__name__": page.stem}

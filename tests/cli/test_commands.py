@@ -17,6 +17,7 @@ import tf_mtl
 from tests.cli.conftest import people
 from tests.data.test_tfds import Shapes
 from tf_mtl import runs
+from tf_mtl.runs import decode
 
 
 def test_train_leaves_a_complete_run_folder(trained):
@@ -182,6 +183,16 @@ def test_arrays_go_in_and_predictions_come_out(cli, tmp_path):
     ]
 
 
+def test_tags_of_words_are_predicted_by_name_without_padding():
+    output = np.array([[[0.9, 0.1], [0.2, 0.8], [0.0, 0.0]], [[0.6, 0.4]] * 3])
+    for names in (["O", "B"], None):
+        head = tf_mtl.heads.TokenTagging(2, class_names=names)
+        found = decode.columns({"tags": output}, {"tags": head}, probabilities=True)
+        first, second = names or (0, 1)
+        assert found["tags"] == [[first, second], [first] * 3]
+        assert found[f"tags_probability_{second}"] == [[0.1, 0.8], [0.4] * 3]
+
+
 def test_the_options_reach_the_model(cli, tmp_path):
     outcome = cli("train", "digits", "--run-directory", tmp_path, "--no-export", "--epochs", 1,
                   "--trunk", "hard-sharing", "-q")  # fmt: skip
@@ -208,7 +219,7 @@ def test_the_options_reach_the_model(cli, tmp_path):
 
 OWN_CLASSES = """
 import keras
-from tf_mtl import heads, trunks
+from tf_mtl import aggregators, heads, trunks
 
 @keras.saving.register_keras_serializable("mine")
 class TwoLayers(trunks.Body):
@@ -235,32 +246,45 @@ class Regression(heads.BaseHead):
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}
+
+@keras.saving.register_keras_serializable("mine")
+class Plain(aggregators.GramianAggregator):
+    def __init__(self, power: float = 1.0, **options):
+        super().__init__(**options)
+        self.power = power
+
+    def _solve(self, rows, losses, state):
+        return rows.present
+
+    def get_config(self):
+        return {**super().get_config(), "power": self.power}
 """
 
 
 def test_classes_of_ones_own(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(OWN_CLASSES)
     (tmp_path / "run.yaml").write_text(
         "imports: [own.py, json]\n"
         "trunk: {type: two-layers, units: 2}\n"
         "heads: {ink: {type: mine>Regression, scale: 2.0}}\n"
+        "aggregator: {type: plain, power: 2.0, wrt: features}\n"
         "epochs: 1\nname: own\ndata: {batch_size: 512}\n"
     )
 
     def forget():
-        for name in ("mine>TwoLayers", "mine>Regression"):
+        for name in ("mine>TwoLayers", "mine>Regression", "mine>Plain"):
             keras.saving.get_custom_objects().pop(name)
+        sys.modules.pop(str(tmp_path / "own.py"))
 
     outcome = cli("train", "run.yaml", "--no-export", "-q")
     assert outcome.code == 0, outcome.err
     forget()
-    sys.modules.pop(str(tmp_path / "own.py"))
     monkeypatch.chdir(tmp_path.parent)  # the run knows where the file is
     model = runs.load_model(runs.open_run(tmp_path / "runs" / "own" / "1"))
     forget()
     assert (model.heads["ink"].kind, model.heads["ink"].scale) == ("own", 2.0)
+    assert (model.aggregator.power, model.aggregator.wrt) == (2.0, "features")
 
 
 def test_version_and_help(cli):

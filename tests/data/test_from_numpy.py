@@ -244,6 +244,7 @@ def with_value(array, row, value):
         (X, {"a": CLASSES - 2}, None, "negative class in row 0"),
         (X, {"a": X[:, 0]}, {"a": "classification"}, "float64.*astype"),
         (X, {"a": CLASSES * 0}, None, "1 class .*nothing to learn"),
+        (X, {"a": (CLASSES > 0) + 1}, None, "0 to 1, .*Number the classes from 0"),
         (X, {"a": CLASSES * 0 - 1}, None, "0 classes .*nothing to learn"),
         (X, {"a": np.array([{}] * 60)}, None, "objects, and row 0 holds dict"),
         (X, {"a": X.astype("complex")}, None, "complex"),

@@ -34,6 +34,8 @@ COMPILE = [
     ({"loss": LOSSES, "metrics": ["mae"]}, "`metrics` is a list"),
     ({"loss": LOSSES, "metrics": {"kinds": "accuracy"}}, "Did you mean 'kind'"),
     ({"loss": LOSSES, "weighted_metrics": {"x": "mae"}}, "Unknown task in `weighted_metrics`"),
+    ({"loss": {**LOSSES, "price": "auto"}}, "`loss` of task 'price' is 'auto', .*Head"),
+    ({"loss": LOSSES, "metrics": {"price": ["auto"]}}, "`metrics` of task 'price' is 'auto'"),
 ]
 
 

@@ -55,6 +55,17 @@ def test_a_loaded_model_goes_on_where_the_saved_one_stopped(make, compile_model,
     assert difference(model, loaded) == 0.0
 
 
+def test_metrics_beside_those_of_a_head(tmp_path):
+    model = build_model(keras.Input((2,)), keras.layers.Dense(2), {"a": heads.Regression()})
+    model.compile("sgd", metrics={"a": ["auto", "mse"]}, weighted_metrics="auto")
+    x, y = np.ones((4, 2)), {"a": np.arange(4.0)}
+    results = model.evaluate(x, y, return_dict=True, verbose=0)
+    assert [*results] == ["loss", "mae", "mse", "r2", "weighted_mae", "weighted_r2"]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(x, y, return_dict=True, verbose=0) == results
+
+
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 def test_a_quantised_model_is_loaded_with_its_heads(mode, tmp_path):

@@ -70,6 +70,13 @@ def test_class_names_train_under_xla_as_numbers_do():
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+@pytest.mark.parametrize("library", [pd, polars])
+def test_a_data_frame_is_no_input(library):
+    frame = library.DataFrame({"age": [20.0, 30.0], "job": ["baker", "smith"]})
+    with pytest.raises(ValueError, match=r"'age', 'job'.*inputs_from_dataframe\(frame, model"):
+        model().predict(frame, verbose=0)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "category"])
 def test_texts_are_inputs_of_predict_as_of_fit(kind):
     inputs = keras.Input((), dtype="string", name="text")

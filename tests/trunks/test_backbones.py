@@ -122,6 +122,18 @@ def test_networks_of_kerashub(tmp_path):
 
 
 @NEEDS_HUB
+def test_a_preset_that_cannot_be_downloaded_says_how_to_pass_a_folder(monkeypatch):
+    import keras_hub
+
+    def unreachable(*args, **kwargs):
+        raise OSError("Max retries exceeded")
+
+    monkeypatch.setattr(keras_hub.models.Backbone, "from_preset", unreachable)
+    with pytest.raises(ConnectionError, match=r"Max retries.*save_to_preset\(folder\)"):
+        trunks.backbone("keras_hub:resnet_18_imagenet")
+
+
+@NEEDS_HUB
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_text_networks_of_kerashub(tmp_path):
     import keras_hub

@@ -48,7 +48,7 @@ Target = Annotated[
         metavar="COLUMN=KIND",
         rich_help_panel=_DATA,
         help="A column to predict; repeat for each. KIND: classification, binary, multilabel, "
-        "regression or auto; '=KIND' may be left out for auto.",
+        "regression, box, segmentation, tagging or auto; '=KIND' may be left out for auto.",
     ),
 ]
 Ignore = Annotated[

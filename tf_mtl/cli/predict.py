@@ -41,7 +41,7 @@ def predict(
 
     The output has one row for each row of DATA and one column for each task:
     the name of the class where classes have names, or the number. Several
-    labels of one task are a list.
+    labels of one task are a list, and so are the tags of a text.
 
     [bold]Examples[/bold]
 

@@ -16,11 +16,13 @@ imports: []
 
 data:
   source: digits            # a name of `tf-mtl list data`, FILE.csv, FILE.parquet, FILE.npz,
-                            # several files ("parts/*.csv.gz"), or tfds:NAME
+                            # several files ("parts/*.csv.gz"), a folder of TFRecord files, or
+                            # tfds:NAME
   batch_size: 64            # rows in a step, over all devices
 
   # For a file: which columns (or arrays, or features) are to be predicted. Every other column
-  # is an input. Kinds: classification, binary, multilabel, regression, or auto.
+  # is an input. Kinds: classification, binary, multilabel, regression, box, segmentation (masks,
+  # in NPZ), tagging (the classes of the words of a text, in Parquet), or auto.
   # targets:
   #   income: binary
   #   hours: regression
@@ -59,7 +61,8 @@ heads: {{}}
 # heads:
 #   ink: {{type: Regression, loss: huber}}
 
-# How the tasks' losses are summed: a number for any of the tasks (1 otherwise).
+# How the tasks' losses are summed: a number for any of the tasks (1 otherwise), a name from
+# `tf-mtl list weightings`, or a type with its arguments.
 loss_weights: null
 # loss_weights: {{digit: 1.0, odd: 0.5}}
 

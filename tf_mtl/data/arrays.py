@@ -45,10 +45,10 @@ def from_numpy(
     Args:
         x: Inputs, `[rows, ...]` or `{name: [rows, ...]}`. No preprocessing is added.
         y: Labels, `{task: [rows] or [rows, units]}`, or a data frame.
-        targets: `{task: kind or Target}` with the kinds "classification", "binary", "multilabel",
-            "regression" and "auto". Kinds not given are told from the labels: floats are a
-            regression; bools, and two different whole numbers or texts, are binary; more are a
-            classification; whole numbers in several columns are multilabel.
+        targets: `{task: kind or Target}` with the kinds of a `Target` and "auto". Kinds not given
+            are told from the labels: floats are a regression; bools, 0 and 1, and two different
+            texts are binary; more are a classification; whole numbers in several columns are
+            multilabel.
         batch_size: Rows in a batch.
         seed: Split, and order of the training rows; the same seed gives the same batches.
         fractions: Share of training, validation and test rows. With `test` only the ratio of the

@@ -79,6 +79,11 @@ class AnswerMetric(keras.metrics.Mean, abc.ABC):
 class AnswerExactMatch(AnswerMetric):
     """Share of rows whose predicted span is the true one.
 
+    Args:
+        max_length: Greatest number of tokens of a predicted span, or None.
+        name: Name of the metric.
+        dtype: Dtype of the metric.
+
     >>> metric = AnswerExactMatch()
     >>> metric.update_state([[1, 2]], [[[0.4, 0.6, 0.0], [0.5, 0.1, 0.4]]])
     >>> float(metric.result())
@@ -102,6 +107,11 @@ class AnswerTokenF1(AnswerMetric):
 
     This is the F1 of SQuAD (Rajpurkar et al., 2016) told by the places of the tokens; SQuAD's own
     script compares words without articles and punctuation.
+
+    Args:
+        max_length: Greatest number of tokens of a predicted span, or None.
+        name: Name of the metric.
+        dtype: Dtype of the metric.
 
     >>> metric = AnswerTokenF1()
     >>> metric.update_state([[0, 2]], [[[0.4, 0.6, 0.0], [0.5, 0.1, 0.4]]])

@@ -13,6 +13,10 @@ class SequenceAccuracy(keras.metrics.Mean):
 
     A row has the weight of its first step that counts; one without such steps does not count.
 
+    Args:
+        name: Name of the metric.
+        dtype: Type of the sums.
+
     >>> metric = SequenceAccuracy()
     >>> metric.update_state([[0, 1], [0, 0]], keras.ops.one_hot([[0, 1], [0, 1]], 2))
     >>> float(metric.result())

@@ -15,7 +15,8 @@ def columns(
 ) -> dict[str, list[Any]]:
     """Returns one column for each task: class names, class numbers or numbers.
 
-    Several labels or numbers of one task are a list in each row.
+    Several labels or numbers of one task are a list in each row, and so are the tags of tokens,
+    without padding.
 
     Args:
         outputs: `{task: [rows, ...]}`, what `model.predict` returned.
@@ -36,29 +37,43 @@ def columns(
         if kind == "binary":
             chosen = (output.reshape(len(output)) > 0.5).astype(int)
             found[task] = [names[one] if names else int(one) for one in chosen]
-            probability = {"": output.reshape(len(output))}
+            probability = {"": output.reshape(len(output)).tolist()}
         elif kind == "segmentation":
             found[task] = output.argmax(axis=-1).tolist()
             probability = {}
+        elif kind == "tagging":
+            labels = names or [str(place) for place in range(output.shape[-1])]
+            tokens = [row[row.any(axis=-1)] for row in output]  # all are 0 at padding
+            found[task] = [
+                [names[one] if names else int(one) for one in row.argmax(axis=-1)] for row in tokens
+            ]
+            probability = {
+                f"_{label}": [row[:, place].tolist() for row in tokens]
+                for place, label in enumerate(labels)
+            }
         elif kind == "multilabel":
             labels = names or [str(place) for place in range(output.shape[-1])]
             found[task] = [
                 [label for label, value in zip(labels, row, strict=True) if value > 0.5]
                 for row in output
             ]
-            probability = {f"_{label}": output[:, place] for place, label in enumerate(labels)}
+            probability = {
+                f"_{label}": output[:, place].tolist() for place, label in enumerate(labels)
+            }
         elif head is not None and _is_one_class(head, output):
             labels = names or [str(place) for place in range(output.shape[-1])]
             chosen = output.argmax(axis=-1)
             found[task] = [names[one] if names else int(one) for one in chosen]
-            probability = {f"_{label}": output[:, place] for place, label in enumerate(labels)}
+            probability = {
+                f"_{label}": output[:, place].tolist() for place, label in enumerate(labels)
+            }
         else:
             flat = output.reshape(len(output)) if output.size == len(output) else output
             found[task] = flat.tolist()
             probability = {}
         if probabilities:
             for suffix, values in probability.items():
-                found[f"{task}_probability{suffix}"] = values.tolist()
+                found[f"{task}_probability{suffix}"] = values
     return found
 
 

@@ -69,9 +69,7 @@ def arguments(cls: type) -> list[str]:
             one.name for one in own if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
         )
         parameters |= dict.fromkeys(named)
-        if not base.__module__.startswith(__name__.partition(".")[0]) or not any(
-            one.kind is one.VAR_KEYWORD for one in own
-        ):
+        if not any(one.kind is one.VAR_KEYWORD for one in own):
             break
     return [name for name in parameters if name not in _NOT_FOR_RECIPES]
 

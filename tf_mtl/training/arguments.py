@@ -47,12 +47,10 @@ def losses_by_task(
     loss = _one_as_dictionary(loss, tasks)
     if isinstance(loss, Mapping):
         check_known(loss, tasks, "task in `loss`:")
+        given = {task: _one(task, value) for task, value in loss.items() if value is not None}
         return {
-            task: heads[task].default_loss
-            if is_auto(value) and task in heads
-            else _one(task, value)
-            for task, value in loss.items()
-            if value is not None
+            task: _head(task, heads, "loss").default_loss if is_auto(value) else value
+            for task, value in given.items()
         }
     _refuse_list(loss, "loss", tasks)
     return {} if loss is None else dict.fromkeys(tasks, loss)
@@ -64,7 +62,8 @@ def metrics_by_task(
     """Returns `{task: [metric identifier, ...]}`.
 
     Args:
-        metrics: "auto" (what the heads bring), None, or `{task: metric or list of metrics}`.
+        metrics: "auto" (what the heads bring), None, or `{task: metric or list of metrics}`, with
+            "auto" as one of them or alone.
         tasks: The outputs of the model.
         heads: Those of them that end in a head of this package.
         argument: Name of the argument, for the messages.
@@ -87,10 +86,12 @@ def metrics_by_task(
     check_known(metrics, tasks, f"task in `{argument}`:")
     resolved: dict[str, list[Any]] = {}
     for task, value in metrics.items():
-        if is_auto(value) and task in heads:
-            resolved[task] = heads[task].default_metrics
-        elif value is not None:
-            resolved[task] = list(value) if isinstance(value, (list, tuple)) else [value]
+        if value is None:
+            continue
+        resolved[task] = []
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            found = _head(task, heads, argument).default_metrics if is_auto(each) else [each]
+            resolved[task].extend(found)
     return resolved
 
 
@@ -185,6 +186,16 @@ def _names_crossentropy(loss: Any) -> bool:
 def is_auto(value: Any) -> bool:
     """Whether an argument of `compile` is left to the heads."""
     return isinstance(value, str) and value == "auto"
+
+
+def _head(task: str, heads: Mapping[str, BaseHead], argument: str) -> BaseHead:
+    if task not in heads:
+        raise ValueError(
+            f"`{argument}` of task {task!r} is 'auto', what a head of tf_mtl brings, but the task "
+            "ends in a layer that is none. Give another one, or wrap the layer: "
+            "tf_mtl.heads.Head(layer, loss=...)."
+        )
+    return heads[task]
 
 
 def _one(task: str, loss: Any) -> Any:

@@ -127,8 +127,10 @@ class MultiTaskModel(keras.Model):
             loss_weights: None; or `{task: number}` for any of the tasks; or what weighs the
                 losses anew in each step: a name ("uncertainty"), a config, or an instance of
                 `tf_mtl.weightings.LossWeighting`. What it learns is trained by the optimizer.
-            metrics: "auto" takes the metrics from the heads; or `{task: metrics}`, or None.
-            weighted_metrics: `{task: metrics}`, evaluated with sample weights.
+            metrics: "auto" takes the metrics from the heads; or `{task: metrics}`, or None. In
+                `loss` and `metrics` "auto" also stands for what the head of a single task brings:
+                `{"digit": ["auto", "sparse_top_k_categorical_accuracy"]}`.
+            weighted_metrics: The same, evaluated with sample weights.
             aggregator: None (the gradients are summed, as in Keras), or what combines the tasks'
                 gradients of the shared variables: a name ("upgrad"), a config, or an instance of
                 `tf_mtl.aggregators.Aggregator`.
@@ -170,7 +172,7 @@ class MultiTaskModel(keras.Model):
         rules = rules_by_task(losses, self.task_outputs, self.heads)
         self.label_rules = {task: rules[task] for task in self.tasks if task in losses}
         by_task = metrics_by_task(metrics, self.tasks, self.heads)
-        weighted = metrics_by_task(weighted_metrics, self.tasks, {}, "weighted_metrics")
+        weighted = metrics_by_task(weighted_metrics, self.tasks, self.heads, "weighted_metrics")
         if weighting is not None:
             arguments["loss_weights"] = weighting
         if aggregator is not None:

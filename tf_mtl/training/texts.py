@@ -15,7 +15,7 @@ def as_strings(values: Any) -> Any:
     Keras refuses them, but for arrays of Python's own strings.
 
     Raises:
-        ValueError: If an array of texts holds something else, such as None.
+        ValueError: If an array of texts holds something else, such as None, or a data frame does.
 
     >>> as_strings({"animal": np.array(["cat", ""]), "legs": np.array([4, 2])})["animal"].dtype
     tf.string
@@ -32,6 +32,12 @@ def _as_strings(values: Any) -> Any:
         if not any(is_text):
             return values
         if not all(is_text):
+            if hasattr(values, "columns"):
+                raise ValueError(
+                    f"A data frame with texts and other values, {list(values.columns)}, is no "
+                    "tensor. Pass x as {input: column}, which "
+                    "tf_mtl.data.inputs_from_dataframe(frame, model.input) returns."
+                )
             row, *_ = np.argwhere(~np.reshape(is_text, array.shape))[0]
             raise ValueError(
                 f'Among texts, row {row} is {array[row]!r}, which is no text. Pass texts, "" '

@@ -51,7 +51,8 @@ def backbone(
     Raises:
         TypeError: If `name` is neither a name nor a Keras model.
         ValueError: If the name is unknown, or the file does not exist or does not fit.
-        ConnectionError: If the weights cannot be downloaded; with the way to pass a local file.
+        ConnectionError: If the weights cannot be downloaded; with the way to pass a local file or,
+            of KerasHub, a folder.
         ModuleNotFoundError: If KerasHub is asked for and not installed.
 
     >>> backbone("MobileNetV2", (32, 32, 3), weights=None).output_shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,9 +21,20 @@ def hub_network(preset: str, load_weights: bool, options: dict[str, Any]) -> ker
     Raises:
         ModuleNotFoundError: If KerasHub is not installed; with the command that installs it.
         ValueError: If the preset is unknown, or cannot be loaded.
+        ConnectionError: If it cannot be downloaded; with the way to pass a local folder.
     """
     models = _module(preset).models
-    return models.Backbone.from_preset(preset, load_weights=load_weights, **options)
+    try:
+        return models.Backbone.from_preset(preset, load_weights=load_weights, **options)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or Path(preset).exists():
+            raise
+        raise ConnectionError(
+            f"The preset {preset!r} could not be downloaded ({error}). On a machine with a network "
+            f"save it, keras_hub.models.Backbone.from_preset({preset!r}).save_to_preset(folder), a "
+            f"network of images also by keras_hub.layers.ImageConverter.from_preset({preset!r})"
+            ".save_to_preset(folder), and pass 'keras_hub:' and the folder."
+        ) from error
 
 
 def hub_scaling(preset: str) -> keras.layers.Layer | None:

@@ -75,7 +75,9 @@ def _numbered(
             f"{labels.row(values < MISSING)}. Classes start at 0; -1 is a missing label."
         )
     classes = np.unique(values[values != MISSING])
+    hint = ""
     if target is None or target.num_classes is None:
+        hint = " Number the classes from 0, or give them as text."
         _check_count(labels, kind, len(classes), classes.tolist())
         count = 2 if kind == "binary" else int(classes.max()) + 1
         if count > 10 * len(classes) + MANY_CLASSES:
@@ -89,6 +91,7 @@ def _numbered(
         raise ValueError(
             f"Labels of task {labels.task!r} ({labels.source}) must be classes from 0 to "
             f"{(target.num_classes or 0) - 1}, or -1 where missing. Found {labels.row(wrong)}."
+            f"{hint}"
         )
     return values.astype("int32"), target
 

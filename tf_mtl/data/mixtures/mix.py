@@ -53,7 +53,8 @@ def mix(
             rows are taken, in its own order. Data of unknown length are read once to count them.
         strategy: "proportional" (the usual one), "uniform", "temperature", "annealed",
             "round_robin", "longest" or "shortest"; `{name: rate}`; or an instance of
-            `Temperature`, `Annealed`, `ExamplesCap`, `Rates` or `RoundRobin`.
+            `Temperature`, `Annealed`, `ExamplesCap`, `Rates`, `RoundRobin` or a `Strategy` of your
+            own.
         batch: Rows in a batch, from any data set; `OneTask(rows)` for batches of one data set each;
             or `{name: rows}` for a fixed number of rows of each in every batch. The strategy then
             only tells when an epoch ends, "longest" (the usual one) or "shortest".

@@ -132,12 +132,12 @@ def from_dataframe(
     Args:
         frame: A `pandas.DataFrame`, `polars.DataFrame`, `pyarrow.Table` or `datasets.Dataset`.
         targets: `{column: kind}`, or with a name and a rule of one's own `{task: rule}`. Kinds are
-            "classification", "binary", "multilabel", "regression", "tagging" (lists of a class for
-            each token), "auto", or a `Target`; in the short form the task is named as an input
-            would be. A rule is a dictionary with the keys `column` (or `columns` for a task with
-            several units), `kind`, and `class_names`: the classes in their order, or `positive`:
-            the value or values that count as 1, all others as 0. The columns are removed from the
-            inputs.
+            "classification", "binary", "multilabel", "regression", "box", "tagging" (lists of a
+            class for each token), "auto", or a `Target`; in the short form the task is named as an
+            input would be. A rule is a dictionary with the keys `column` (or `columns` for a task
+            with several units), `kind`, and `class_names`: the classes in their order, or
+            `positive`: the value or values that count as 1, all others as 0. The columns are
+            removed from the inputs.
         batch_size: Rows in a batch.
         seed: Split, and order of the training rows.
         fractions: Share of training, validation and test rows. With `test` only the ratio of the
