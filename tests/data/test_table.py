@@ -351,6 +351,27 @@ def test_dates_beside_a_column_or_task_of_days(names):
     assert np.isfinite(model_of(splits)(first_x(splits.train))["visit_days"]).all()
 
 
+@pytest.mark.parametrize("kind", ["auto", "classification"])
+def test_ordered_categories_give_classes_their_order(tmp_path, kind):
+    grade = pd.Categorical(
+        ["ok", "poor", "good"] * 20, ["poor", "ok", "fine", "good"], ordered=True
+    )
+    frame = pd.DataFrame({"grade": grade, "x": np.arange(60)})
+    frame.to_parquet(tmp_path / "a.parquet", row_group_size=20)
+    enum = polars.Series("grade", list(grade), dtype=polars.Enum(list(grade.categories)))
+    for splits in (
+        data.from_dataframe(frame, {"grade": kind}),
+        data.from_parquet(tmp_path / "a.parquet", {"grade": kind}, stream=True),
+        data.from_dataframe(
+            polars.DataFrame([enum, polars.Series("x", range(60))]), {"grade": kind}
+        ),
+    ):
+        assert splits.targets["grade"].class_names == ("poor", "ok", "good")
+    ages = pd.DataFrame({"age": pd.cut(np.arange(60), [-1, 5, 10, 60]), "x": np.arange(60)})
+    found = data.from_dataframe(ages, {"age": kind}).targets["age"]
+    assert found.class_names == ("(-1, 5]", "(5, 10]", "(10, 60]")
+
+
 def test_several_columns_make_one_task():
     frame = pd.DataFrame(RANDOM.normal(size=(50, 3)), columns=["x", "east", "north"])
     frame["rain"], frame["wind"] = [0, 1] * 25, [1, 1, 0, 0, 1] * 10

@@ -198,6 +198,8 @@ def encode_columns(
     arrays = [as_labels(frame[column], name) for column in target.columns]
     if len(arrays) > 1 and any(array.dtype.kind == "O" for array in arrays):
         arrays = [array.astype(object) for array in arrays]
+    elif len(arrays) == 1:
+        kind = _with_order(kind, frame[target.columns[0]])
     values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
     # People count rows of a table from 1; the header line is not counted.
     labels = Labels(target.task, values, where, first_row=1, index=frame.index)
@@ -206,6 +208,22 @@ def encode_columns(
         written = frame[target.columns[0]].notna().to_numpy() & (values == MISSING)
         _warn_of_minus_one(labels, found, int(written.sum()))
     return encoded, found
+
+
+def _with_order(kind: str | Target, series: Any) -> str | Target:
+    """Returns the classes of an ordered categorical, as `pandas.cut` makes it, in its order."""
+    if kind not in ("auto", "classification", "binary") or not getattr(
+        series.dtype, "ordered", False
+    ):
+        return kind
+    names = _as_texts(series.cat.remove_unused_categories().cat.categories)
+    if len({*names, ""}) <= max(len(names), 2):
+        return kind  # too few of them, or names that would be missing or the same as text
+    if kind == "auto":
+        kind = "binary" if len(names) == 2 else "classification"
+    if kind == "binary" and len(names) > 2:
+        return kind
+    return Target(str(kind), class_names=tuple(names))
 
 
 def _warn_of_minus_one(labels: Labels, target: Target, rows: int) -> None:
