@@ -372,6 +372,18 @@ def test_ordered_categories_give_classes_their_order(tmp_path, kind):
     assert found.class_names == ("(-1, 5]", "(5, 10]", "(10, 60]")
 
 
+def test_text_beside_numbers_in_one_task_is_named():
+    frame = pd.DataFrame({"x": range(40), "days": [0.5, 7.0] * 20, "dead": ["1", "no"] * 20})
+    target = {"survival": {"columns": ["days", "dead"], "kind": "regression"}}
+    with pytest.raises(ValueError, match=r"'days' and 'dead' .* holds text in row 2 \('no'\)"):
+        data.from_dataframe(frame, target)
+    splits = data.from_dataframe(frame.assign(dead=["1", "0"] * 20), target, stratify=None)
+    assert {tuple(row) for row in next(iter(splits.train))[1]["survival"].numpy()} == {
+        (0.5, 1),
+        (7, 0),
+    }
+
+
 def test_several_columns_make_one_task():
     frame = pd.DataFrame(RANDOM.normal(size=(50, 3)), columns=["x", "east", "north"])
     frame["rain"], frame["wind"] = [0, 1] * 25, [1, 1, 0, 0, 1] * 10

@@ -189,6 +189,8 @@ def encode_columns(
     Warns:
         UserWarning: If -1, a missing label, stands among classes, or a test file has no `positive`.
     """
+    import pandas as pd
+
     kind = target.kind if known is None else known
     plural = "s" * (len(target.columns) > 1)
     where = f"column{plural} {' and '.join(map(repr, target.columns))} of {source}"
@@ -197,7 +199,8 @@ def encode_columns(
     name = kind_of(kind)
     arrays = [as_labels(frame[column], name) for column in target.columns]
     if len(arrays) > 1 and any(array.dtype.kind == "O" for array in arrays):
-        arrays = [array.astype(object) for array in arrays]
+        # Numbers beside text are text too, so that what is no number among them is named.
+        arrays = [as_text(pd.Series(array)) for array in arrays]
     elif len(arrays) == 1:
         kind = _with_order(kind, frame[target.columns[0]])
     values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
