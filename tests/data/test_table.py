@@ -372,6 +372,20 @@ def test_ordered_categories_give_classes_their_order(tmp_path, kind):
     assert found.class_names == ("(-1, 5]", "(5, 10]", "(10, 60]")
 
 
+def test_fractions_are_classes_where_they_are_named():
+    frame = pd.DataFrame({"x": range(60), "stars": [0.5, 1.0, 1.5, np.nan, 5.0, 1.0] * 10})
+    for names in ([0.5, 1, 1.5, 5.0], ["0.5", "1", "1.5", "5"]):
+        splits = data.from_dataframe(
+            frame, {"stars": {"class_names": names}}, test=frame[frame["stars"] == 5]
+        )
+        assert splits.targets["stars"].class_names == ("0.5", "1", "1.5", "5")
+        assert next(iter(splits.test))[1]["stars"].numpy().tolist() == [3] * 10
+        labels = np.concatenate([y["stars"] for _, y in splits.train])
+        assert set(labels) == {-1, 0, 1, 2, 3}
+    with pytest.raises(ValueError, match=r"'class_names': \[0.5, 1, …\]"):
+        data.from_dataframe(frame, {"stars": "classification"})
+
+
 def test_text_beside_numbers_in_one_task_is_named():
     frame = pd.DataFrame({"x": range(40), "days": [0.5, 7.0] * 20, "dead": ["1", "no"] * 20})
     target = {"survival": {"columns": ["days", "dead"], "kind": "regression"}}

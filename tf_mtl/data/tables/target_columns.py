@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -151,12 +151,11 @@ def _with_classes(key: str, kind: str | Target, class_names: Any, positive: Any)
         )
     plain = isinstance(class_names, Sequence) and not isinstance(class_names, str)
     if not plain or not all(
-        isinstance(name, (str, int, np.integer)) and not isinstance(name, bool)
-        for name in class_names
+        isinstance(name, (str, Real)) and not isinstance(name, bool) for name in class_names
     ):
         raise ValueError(
             f"`class_names` of target {key!r} are {class_names!r}. Give a list of the classes in "
-            f"their order, texts or whole numbers. {_QUOTES}"
+            f"their order, texts or numbers. {_QUOTES}"
         )
     names = tuple(_as_texts(class_names))
     kind = "classification" if kind == "auto" else kind
@@ -202,7 +201,10 @@ def encode_columns(
         # Numbers beside text are text too, so that what is no number among them is named.
         arrays = [as_text(pd.Series(array)) for array in arrays]
     elif len(arrays) == 1:
-        kind = _with_order(kind, frame[target.columns[0]])
+        series = frame[target.columns[0]]
+        kind = _with_order(kind, series)
+        if arrays[0].dtype.kind == "f" and isinstance(kind, Target) and kind.class_names:
+            arrays = [as_text(series)]  # fractions are names of classes, such as 0.5 stars
     values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
     # People count rows of a table from 1; the header line is not counted.
     labels = Labels(target.task, values, where, first_row=1, index=frame.index)
