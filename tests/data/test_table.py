@@ -373,6 +373,20 @@ def test_ordered_categories_give_classes_their_order(tmp_path, kind):
     assert found.class_names == ("(-1, 5]", "(5, 10]", "(10, 60]")
 
 
+def test_labels_of_several_columns_have_their_names():
+    frame = pd.DataFrame({"x": range(60), "tags": ["a|b", "b", ""] * 20, "words": [["a"], []] * 30})
+    flags = frame["tags"].str.get_dummies("|")
+    target = {"tags": {"columns": ["a", "b"], "kind": "multilabel"}}
+    table = pd.concat([frame[["x"]], flags], axis=1)
+    splits = data.from_dataframe(table, target, test=table)
+    assert splits.targets["tags"] == data.Target("multilabel", units=2, class_names=("a", "b"))
+    assert list(data.describe(splits).classes["tags"].index) == ["a", "b"]
+    with pytest.raises(ValueError, match=r"str.get_dummies\('\|'\)"):
+        data.from_dataframe(frame[["x", "tags"]], {"tags": "multilabel"})
+    with pytest.raises(ValueError, match=r"make flags for 'multilabel'"):
+        data.from_dataframe(frame[["x", "words"]], {"words": "auto"})
+
+
 def test_fractions_are_classes_where_they_are_named():
     frame = pd.DataFrame({"x": range(60), "stars": [0.5, 1.0, 1.5, np.nan, 5.0, 1.0] * 10})
     for names in ([0.5, 1, 1.5, 5.0], ["0.5", "1", "1.5", "5"]):

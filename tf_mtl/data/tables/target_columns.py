@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -209,6 +209,8 @@ def encode_columns(
     # People count rows of a table from 1; the header line is not counted.
     labels = Labels(target.task, values, where, first_row=1, index=frame.index)
     encoded, found = encode_labels(labels, kind, compact=True)
+    if isinstance(kind, str) and found.kind == "multilabel" and len(target.columns) > 1:
+        found = replace(found, class_names=target.columns)
     if isinstance(kind, str) and values.dtype.kind == "i" and found.has_classes:
         written = frame[target.columns[0]].notna().to_numpy() & (values == MISSING)
         _warn_of_minus_one(labels, found, int(written.sum()))
@@ -329,7 +331,9 @@ def _stacked(series: Any, missing: float) -> np.ndarray:
         if row is not None and (row.shape != (units or 1,) or row.dtype.kind not in "biuf"):
             raise ValueError(
                 f"Column {series.name!r} holds {row.tolist()!r} in {row_name(series.index, place)}."
-                f" Labels that are lists hold numbers, as many in each row ({units} in the first)."
+                f" Labels that are lists hold numbers, as many in each row ({units} in the first). "
+                "A class for each token is a 'tagging'; of the classes that a row has make flags "
+                "for 'multilabel', [int(name in cell) for name in names]."
             )
     return np.stack([np.full(units, missing) if row is None else row for row in rows])
 
