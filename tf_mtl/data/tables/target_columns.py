@@ -101,6 +101,20 @@ def text_targets(targets: Mapping[str, Any], known: Mapping[str, Target]) -> lis
     ]
 
 
+def named_classes(targets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Returns `{column: texts}` that the targets name as classes or as positive.
+
+    >>> named_classes({"intake": {"class_names": ["None", "Some"]}, "hours": "regression"})
+    {'intake': ('None', 'Some')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for target in target_columns(targets, None):
+        names = target.kind.class_names if isinstance(target.kind, Target) else None
+        for column in target.columns if names or target.positive else ():
+            found[column] = (*found.get(column, ()), *(names or ()), *target.positive)
+    return found
+
+
 def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
     if value is None or isinstance(value, (str, Target)):
         _check_column(key, columns)
