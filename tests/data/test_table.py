@@ -371,6 +371,8 @@ def test_ordered_categories_give_classes_their_order(tmp_path, kind):
     ages = pd.DataFrame({"age": pd.cut(np.arange(60), [-1, 5, 10, 60]), "x": np.arange(60)})
     found = data.from_dataframe(ages, {"age": kind}).targets["age"]
     assert found.class_names == ("(-1, 5]", "(5, 10]", "(10, 60]")
+    flags = ages.assign(age=pd.Categorical([True, False] * 30, [True, False], ordered=True))
+    assert data.from_dataframe(flags, {"age": "auto"}).targets["age"].class_names is None
 
 
 def test_labels_of_several_columns_have_their_names():

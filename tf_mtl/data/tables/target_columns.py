@@ -237,6 +237,8 @@ def _with_order(kind: str | Target, series: Any) -> str | Target:
         series.dtype, "ordered", False
     ):
         return kind
+    if content_of(series) == "true and false":
+        return kind  # 0 and 1, as in other columns
     names = _as_texts(series.cat.remove_unused_categories().cat.categories)
     if len({*names, ""}) <= max(len(names), 2):
         return kind  # too few of them, or names that would be missing or the same as text
