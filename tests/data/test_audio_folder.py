@@ -77,6 +77,11 @@ def test_labels_from_a_table(folder):
     table.write_text("\n".join(["file,odd", *lines[1:]]))
     with pytest.raises(ValueError, match=f"no row for '{names[0]}'"):
         data.from_audio_folder(folder, table)
+    table.write_text("\n".join(["file,odd", *lines, "lost.wav,1"]))
+    with pytest.warns(
+        UserWarning, match=rf"row {len(names) + 1} of .*csv names 'lost.wav'.* left out"
+    ):
+        data.from_audio_folder(folder, table)
     table.write_text("\n".join(["file,odd", *lines, lines[0]]))
     with pytest.raises(ValueError, match="in several rows"):
         data.from_audio_folder(folder, table)

@@ -266,3 +266,22 @@ def test_columns_called_like_missing_cells(tmp_path):
     rows = [f"{n},{n % 7},{n % 2}" for n in range(60)]
     splits = data.from_csv(write(tmp_path / "a.csv", rows, "NA,null,nan"), {"nan": "binary"})
     assert list(splits.columns.values()) == ["NA", "null"]
+
+
+@pytest.mark.parametrize("options", [{}, {"stream": True}, {"separator": ", ?"}])
+def test_classes_may_look_like_missing_cells(tmp_path, options):
+    rows = [
+        f"{i % 7},{('None ', 'Some', 'NA')[i % 3]},{('NA', 'DE', 'NULL')[i % 3]}" for i in range(90)
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["x,intake,country", *rows]))
+    splits = data.from_csv(
+        tmp_path / "a.csv",
+        {
+            "intake": {"class_names": ["None", "Some"]},
+            "namibia": {"column": "country", "positive": "NA"},
+        },
+        **options,
+    )
+    table = data.describe(splits).table["labelled"].groupby("task").sum()
+    assert table.to_dict() == {"intake": 60, "namibia": 60}
+    assert splits.targets["namibia"].class_names == ("DE", "NA")

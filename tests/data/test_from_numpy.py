@@ -230,6 +230,7 @@ def with_value(array, row, value):
         ([X, X], {"a": CLASSES}, None, "x is a list.*dictionary"),
         (X, {"a": CLASSES[:-1]}, None, r"x has 60 rows, but y\['a'\] has 59"),
         ({"p": X, "q": X[:5]}, {"a": CLASSES}, None, r"x\['p'\] has 60 rows, but x\['q'\] has 5"),
+        (X, {"a": np.zeros((60, 4, 2))}, None, r"shape \(60, 4, 2\).*such as key points.* fit"),
         (X, {"a": scipy.sparse.eye(60).tocsr()}, None, r"y\['a'\] is a csr_matrix"),
         (np.ma.masked_values(X, X[7, 1]), {"a": CLASSES}, None, "x is masked in row 7. Fill it"),
         (with_value(X, 7, np.nan), {"a": CLASSES}, None, "x holds NaN in row 7"),

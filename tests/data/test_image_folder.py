@@ -208,6 +208,23 @@ def test_photographs_are_turned_upright(tmp_path, held, channels):
         np.testing.assert_array_equal(image[..., 0] > 128, seen)
 
 
+def test_a_mask_beside_a_photograph_that_is_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for n in range(30):
+        photograph = Image.fromarray(np.zeros((16, 24, 3), "uint8"))
+        photograph.save(tmp_path / f"{n}.jpg", **({"exif": exif} if n == 7 else {}))
+        Image.fromarray(np.full((16, 24), n % 3, "uint8")).save(tmp_path / f"{n}.png")
+    lines = [f"{n}.jpg,{n}.png,{n % 2}" for n in range(30)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,mask,day", *lines]))
+    targets = {"day": "binary", "mask": data.Target("segmentation", num_classes=3)}
+    message = r"7.png of task 'mask' has 16 x 24 .*7.jpg 24 x 16: one of them lies on its side"
+    with pytest.raises(ValueError, match=message):
+        data.from_image_folder(tmp_path, tmp_path / "labels.csv", targets, size=(8, 8))
+    Image.fromarray(np.zeros((24, 16), "uint8")).save(tmp_path / "7.png")
+    data.from_image_folder(tmp_path, tmp_path / "labels.csv", targets, size=(8, 8))
+
+
 def test_exif_of_all_kinds():
     def block(order):
         def number(value, size):

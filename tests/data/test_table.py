@@ -214,6 +214,7 @@ def test_text_without_repetition_is_reported():
     [
         *("{}.5", "{},5", "${},000.5", "{}0 €", "{}%", "1.{}", "01.12.19{}", "1/{}/2024"),
         *("{}\u00a0000", "{}\u202f000,5", "{}’000.5", "\u2212{}"),
+        *("01.12.2024 {}:30", "1/{}/2024 9:05:00 PM", "2024/12/{}", "2024/12/{} 08:30:00.5"),
     ],
 )
 def test_text_that_looks_like_numbers_or_dates_is_reported(text):
@@ -349,6 +350,69 @@ def test_dates_beside_a_column_or_task_of_days(names):
     splits = data.from_dataframe(frame, {"visit_days": "binary"})
     assert splits.columns == {"visit_2_days": "visit", "y": "y"}
     assert np.isfinite(model_of(splits)(first_x(splits.train))["visit_days"]).all()
+
+
+@pytest.mark.parametrize("kind", ["auto", "classification"])
+def test_ordered_categories_give_classes_their_order(tmp_path, kind):
+    grade = pd.Categorical(
+        ["ok", "poor", "good"] * 20, ["poor", "ok", "fine", "good"], ordered=True
+    )
+    frame = pd.DataFrame({"grade": grade, "x": np.arange(60)})
+    frame.to_parquet(tmp_path / "a.parquet", row_group_size=20)
+    enum = polars.Series("grade", list(grade), dtype=polars.Enum(list(grade.categories)))
+    for splits in (
+        data.from_dataframe(frame, {"grade": kind}),
+        data.from_parquet(tmp_path / "a.parquet", {"grade": kind}, stream=True),
+        data.from_dataframe(
+            polars.DataFrame([enum, polars.Series("x", range(60))]), {"grade": kind}
+        ),
+    ):
+        assert splits.targets["grade"].class_names == ("poor", "ok", "good")
+    ages = pd.DataFrame({"age": pd.cut(np.arange(60), [-1, 5, 10, 60]), "x": np.arange(60)})
+    found = data.from_dataframe(ages, {"age": kind}).targets["age"]
+    assert found.class_names == ("(-1, 5]", "(5, 10]", "(10, 60]")
+    flags = ages.assign(age=pd.Categorical([True, False] * 30, [True, False], ordered=True))
+    assert data.from_dataframe(flags, {"age": "auto"}).targets["age"].class_names is None
+
+
+def test_labels_of_several_columns_have_their_names():
+    frame = pd.DataFrame({"x": range(60), "tags": ["a|b", "b", ""] * 20, "words": [["a"], []] * 30})
+    flags = frame["tags"].str.get_dummies("|")
+    target = {"tags": {"columns": ["a", "b"], "kind": "multilabel"}}
+    table = pd.concat([frame[["x"]], flags], axis=1)
+    splits = data.from_dataframe(table, target, test=table)
+    assert splits.targets["tags"] == data.Target("multilabel", units=2, class_names=("a", "b"))
+    assert list(data.describe(splits).classes["tags"].index) == ["a", "b"]
+    with pytest.raises(ValueError, match=r"str.get_dummies\('\|'\)"):
+        data.from_dataframe(frame[["x", "tags"]], {"tags": "multilabel"})
+    with pytest.raises(ValueError, match=r"make flags for 'multilabel'"):
+        data.from_dataframe(frame[["x", "words"]], {"words": "auto"})
+
+
+def test_fractions_are_classes_where_they_are_named():
+    frame = pd.DataFrame({"x": range(60), "stars": [0.5, 1.0, 1.5, np.nan, 5.0, 1.0] * 10})
+    for names in ([0.5, 1, 1.5, 5.0], ["0.5", "1", "1.5", "5"]):
+        splits = data.from_dataframe(
+            frame, {"stars": {"class_names": names}}, test=frame[frame["stars"] == 5]
+        )
+        assert splits.targets["stars"].class_names == ("0.5", "1", "1.5", "5")
+        assert next(iter(splits.test))[1]["stars"].numpy().tolist() == [3] * 10
+        labels = np.concatenate([y["stars"] for _, y in splits.train])
+        assert set(labels) == {-1, 0, 1, 2, 3}
+    with pytest.raises(ValueError, match=r"'class_names': \[0.5, 1, …\]"):
+        data.from_dataframe(frame, {"stars": "classification"})
+
+
+def test_text_beside_numbers_in_one_task_is_named():
+    frame = pd.DataFrame({"x": range(40), "days": [0.5, 7.0] * 20, "dead": ["1", "no"] * 20})
+    target = {"survival": {"columns": ["days", "dead"], "kind": "regression"}}
+    with pytest.raises(ValueError, match=r"'days' and 'dead' .* holds text in row 2 \('no'\)"):
+        data.from_dataframe(frame, target)
+    splits = data.from_dataframe(frame.assign(dead=["1", "0"] * 20), target, stratify=None)
+    assert {tuple(row) for row in next(iter(splits.train))[1]["survival"].numpy()} == {
+        (0.5, 1),
+        (7, 0),
+    }
 
 
 def test_several_columns_make_one_task():

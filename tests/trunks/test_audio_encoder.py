@@ -93,6 +93,7 @@ def test_a_sound_shorter_than_a_window_is_followed_by_silence(tmp_path):
         (lambda: trunks.AudioEncoder(filters=[]), "filters"),
         (lambda: trunks.AudioEncoder(filters=[8] * 6, num_mel_bins=40), "at least 64"),
         (lambda: trunks.AudioEncoder(units=0), "units"),
+        (lambda: trunks.AudioEncoder([8, 16]), "the filters come behind it"),
         (lambda: trunks.AudioEncoder(100), "16 samples"),
         (lambda: trunks.AudioEncoder()(keras.Input((8, 8, 1))), "waveforms"),
         (lambda: trunks.AudioEncoder(8000)(keras.Input((128,))), "more than 128 samples"),

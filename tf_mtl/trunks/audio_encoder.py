@@ -52,6 +52,11 @@ class AudioEncoder(Body):
         frame: float = 0.025,
         dropout: float = 0.3,
     ) -> None:
+        if isinstance(sampling_rate, Sequence):
+            raise ValueError(
+                "`sampling_rate` must be a number of samples a second, and the filters come behind "
+                f"it: AudioEncoder(16000, [16, 32]). Received: sampling_rate={sampling_rate!r}."
+            )
         filters = widths(filters, "filters")
         if num_mel_bins < 2 ** len(filters):
             raise ValueError(

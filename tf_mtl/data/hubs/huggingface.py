@@ -178,7 +178,8 @@ def _told(targets: Mapping[str, Any], dataset: Any, numbers: Collection[str]) ->
         if of_tokens and task.kind == "auto":
             raise ValueError(
                 f"Column {task.columns[0]!r} holds lists of classes. Say what they are: "
-                f'{{{task.task!r}: "tagging"}} for a class of each token.'
+                f'{{{task.task!r}: "tagging"}} for a class of each token. Of the classes that a '
+                'row has make flags with dataset.map, and choose "multilabel".'
             )
         if not names or isinstance(task.kind, Target):
             continue

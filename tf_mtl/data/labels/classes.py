@@ -25,10 +25,14 @@ def classes_of(
             "Expected one class a row, [rows]; for 0 and 1 in several columns use 'multilabel'."
         )
     if values.dtype.kind == "f":
+        hint = (
+            f"name them in their order, {{{labels.task!r}: {{'class_names': [0.5, 1, …]}}}}"
+            if compact
+            else "convert with astype('int32'), -1 for a missing label"
+        )
         raise ValueError(
             f"Task {labels.task!r} is a {kind}, but {labels.source} holds {values.dtype} numbers. "
-            "Classes are whole numbers or text: convert with astype('int32'), -1 for a missing "
-            "label, or choose 'regression'."
+            f"Classes are whole numbers or text: {hint}, or choose 'regression'."
         )
     if values.dtype.kind == "O":
         return _named(labels, np.char.strip(values.astype(str)), kind, target)

@@ -74,7 +74,8 @@ def flags_of(labels: Labels, target: Target | None) -> tuple[np.ndarray, Target]
     if values.ndim != 2:
         raise ValueError(
             f"Task {labels.task!r} is multilabel, but {labels.source} has the shape "
-            f"{values.shape}. Expected [rows, units] of 0 and 1."
+            f"{values.shape}. Expected [rows, units] of 0 and 1. Make such columns of texts that "
+            "list classes: frame['genres'].str.get_dummies('|')."
         )
     if values.dtype.kind == "O":
         values, _ = numbers_of(labels, None)
@@ -84,7 +85,7 @@ def flags_of(labels: Labels, target: Target | None) -> tuple[np.ndarray, Target]
     if wrong.any():
         raise ValueError(
             f"Labels of the multilabel task {labels.task!r} ({labels.source}) must be 0 or 1, or "
-            f"-1 where missing. Found {labels.row(wrong)}."
+            f"-1 where missing. Found {labels.row(wrong)}. For other numbers choose 'regression'."
         )
     found = target or Target("multilabel", units=values.shape[1])
     _check_units(labels, found, values.shape[1])

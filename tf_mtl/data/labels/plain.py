@@ -45,7 +45,8 @@ def plain(labels: Labels, missing: float) -> Labels:
     if values.ndim not in (1, 2):
         raise ValueError(
             f"Labels of task {labels.task!r} ({labels.source}) have the shape {values.shape}. "
-            "Expected [rows] or [rows, units]."
+            "Expected [rows] or [rows, units]. Labels of more axes, such as key points and depths, "
+            "need no reader: fit takes them as arrays, or in a tf.data.Dataset of your own."
         )
     return replace(labels, values=values)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..checks import check_label_names
 from ..tables.csv_file import read_csv
-from ..tables.frames import with_rows_of
+from ..tables.frames import row_name, with_rows_of
 from ..tables.parquet_file import read_parquet
 from ..tables.target_columns import encode_columns, target_columns
 from ..targets import Target
@@ -92,12 +93,24 @@ def rows_of_files(frame: Any, names: Sequence[str], path: str | Path) -> Any:
 
     Raises:
         ValueError: If a file has no row.
+
+    Warns:
+        UserWarning: If a row has no file.
     """
+    known = set(names)
     places = {str(name): place for place, name in enumerate(frame["file"])}
     absent = [name for name in names if name not in places]
     if absent:
         raise ValueError(
             f"{path} has no row for {absent[0]!r} (and {len(absent) - 1} other files)."
+        )
+    lost = [name for name in places if name not in known]
+    if lost:
+        warnings.warn(
+            f"{row_name(frame.index, places[lost[0]])} names {lost[0]!r}, which is not among the "
+            f"{len(names)} files of the folder (and {len(lost) - 1} other rows): they are left "
+            "out. Are all files there?",
+            stacklevel=3,
         )
     return frame.iloc[[places[name] for name in names]]
 

@@ -13,6 +13,8 @@ from ..labels.labels import MISSING
 from ..reading import read_each
 from .jpeg_orientation import upright
 
+Sizes = dict[Path, tuple[int, int]]  # height and width
+
 _VOID = 255  # what masks of pixels have by custom where there is no class
 _PNG, _BMP = b"\x89P", b"BM"
 # TensorFlow brings every format to three channels; to one or four only some.
@@ -112,30 +114,47 @@ def mask_of(name: tf.Tensor, path: tf.Tensor, size: tuple[int, int]) -> tf.Tenso
     return tf.ensure_shape(tf.cond(name == "", lambda: tf.fill(size, MISSING), read), size)
 
 
-def check_images(paths: Sequence[Path], channels: int) -> None:
-    """Decodes every file once; an error names the first that cannot be."""
-    # What is not returned would not be decoded.
-    found, reason = read_each(
-        paths, lambda path: tf.reduce_max(decoded(tf.io.read_file(path), channels))
-    )
+def check_images(paths: Sequence[Path], channels: int) -> Sizes:
+    """Decodes every file once, and returns `{path: (height, width)}`; an error names a bad one."""
+
+    def measured(path: tf.Tensor) -> tf.Tensor:
+        image = decoded(tf.io.read_file(path), channels)
+        # What is not returned would not be decoded.
+        return tf.concat([tf.shape(image)[:2], [tf.cast(tf.reduce_max(image), tf.int32)]], axis=0)
+
+    found, reason = read_each(paths, measured)
     _check_decoding(paths, found, reason)
+    return {path: (int(found[place][0]), int(found[place][1])) for place, path in enumerate(paths)}
 
 
-def check_masks(paths: Sequence[Path], task: str, num_classes: int) -> None:
-    """Decodes every mask once; an error names the first that cannot be one of these classes."""
+def check_masks(
+    images: Sequence[Path], masks: Sequence[Path | None], sizes: Sizes, task: str, num_classes: int
+) -> None:
+    """Decodes every mask once; an error names the first that cannot be one of these classes.
 
-    def greatest(path: tf.Tensor) -> tf.Tensor:
-        """Returns the greatest class, and the greatest difference between colours."""
+    Args:
+        images: The image of each row.
+        masks: Its mask, or None.
+        sizes: Of the images.
+        task: For errors.
+        num_classes: Of the masks.
+    """
+    pairs = {mask: image for image, mask in zip(images, masks, strict=True) if mask}
+    paths = sorted(pairs)
+
+    def measured(path: tf.Tensor) -> tf.Tensor:
+        """Returns the greatest class, the greatest difference between colours, and the size."""
         content = tf.io.read_file(path)
         colours, classes = tf.cast(decoded(content, 3), tf.int32), decoded(content, 1)
         spread = tf.reduce_max(colours, axis=-1) - tf.reduce_min(colours, axis=-1)
         classes = tf.where(classes == _VOID, np.uint8(0), classes)
-        return tf.stack([tf.cast(tf.reduce_max(classes), tf.int32), tf.reduce_max(spread)])
+        greatest = [tf.cast(tf.reduce_max(classes), tf.int32), tf.reduce_max(spread)]
+        return tf.concat([greatest, tf.shape(classes)[:2]], axis=0)
 
-    found, reason = read_each(paths, greatest)
+    found, reason = read_each(paths, measured)
     _check_decoding(paths, found, reason)
     for place, path in enumerate(paths):
-        highest, spread = found[place]
+        highest, spread, height, width = map(int, found[place])
         form = _other_form(path) or ("colours" if spread else "")
         if form:
             raise ValueError(
@@ -148,6 +167,12 @@ def check_masks(paths: Sequence[Path], task: str, num_classes: int) -> None:
                 f"The mask {path} of task {task!r} has a pixel of class {highest}. Expected 0 to "
                 f"{num_classes - 1}, or {_VOID} where there is no class. Correct the mask or the "
                 "number of classes."
+            )
+        if height != width and (width, height) == sizes[pairs[path]]:
+            raise ValueError(
+                f"The mask {path} of task {task!r} has {height} x {width} pixels, and the image "
+                f"{pairs[path]} {width} x {height}: one of them lies on its side. Photographs are "
+                "turned upright, as the camera says in them (EXIF); turn their masks too."
             )
 
 

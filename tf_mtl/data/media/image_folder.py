@@ -80,7 +80,7 @@ def from_image_folder(
     Raises:
         NotADirectoryError: If there is no such folder.
         ValueError: If there are no images, one cannot be decoded or has no labels, or a mask has
-            other classes, naming the file; or as `from_numpy`.
+            other classes or lies on its side, naming the file; or as `from_numpy`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -110,10 +110,11 @@ def from_image_folder(
         grouping = groups and np.array([_searched(groups, folder / name) for name in names])
     mask_kinds = {task: kinds.pop(task) for task in masks}
     if check:
-        check_images([folder / name for name in names], channels)
+        images = [folder / name for name in names]
+        sizes = check_images(images, channels)
         for task, paths in masks.items():
-            present = [folder / name for name in np.unique(paths) if name]
-            check_masks(present, task, mask_kinds[task].num_classes)
+            found = [folder / name if name else None for name in paths]
+            check_masks(images, found, sizes, task, mask_kinds[task].num_classes)
     apart = np.array([bool(test_files and re.search(test_files, name)) for name in names])
     if test_files and (not apart.any() or apart.all()):
         raise ValueError(

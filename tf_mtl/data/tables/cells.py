@@ -18,7 +18,9 @@ _ISO_DATE = re.compile(
 # \s has the spaces that keep a number in one line; \u2212 is the minus of typesetters.
 _SIGN = "[-+\u2212]?"
 _NUMBER = rf"{_SIGN}\d+([.,]\d+)?|{_SIGN}\d{{1,3}}([.,\s'\u2019]\d{{3}})+([.,]\d+)?"
-_DATE = r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)\d{2,4}"
+_TIME = r"(,?[ T]\d{1,2}[:.]\d{2}([:.]\d{2}([.,]\d+)?)?(\s?[AaPp]\.?[Mm]\.?)?)?"
+_DAY = r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)\d{2,4}|\d{4}(?P<sign>[./-])\d{1,2}(?P=sign)\d{1,2}"
+_DATE = rf"({_DAY}){_TIME}"
 _WRITTEN = re.compile(rf"{_SIGN}[$€£¥]?\s?({_NUMBER})\s?[$€£¥%]?|{_DATE}")
 # A column of text with at least this share of numbers is taken for numbers with stray cells.
 MOSTLY = 0.9

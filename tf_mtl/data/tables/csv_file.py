@@ -15,6 +15,7 @@ from .encoding import as_encoding
 from .frames import join_files
 from .streamed_table import StreamedTable
 from .table import FrameTable, Table, splits_from_tables
+from .target_columns import named_classes
 
 # Cells that pandas takes for missing by default.
 _MISSING = (
@@ -23,6 +24,7 @@ _MISSING = (
 )  # fmt: skip
 # Columns padded to a common width end in spaces; pandas compares cells as wholes.
 _MOST_SPACES = 32
+_NO_CLASSES: Mapping[str, Sequence[str]] = {}
 
 
 def from_csv(
@@ -39,7 +41,8 @@ def from_csv(
 ) -> Splits:
     r"""Makes training, validation and test data of CSV files, and the model's preprocessing.
 
-    Spaces around cells are dropped. Empty cells, "NA", "NaN", "null" and the like are missing.
+    Spaces around cells are dropped. Empty cells, "NA", "NaN", "None", "null" and the like are
+    missing, but for what `class_names` or `positive` of a target name.
 
     Args:
         path: Text file in UTF-8, possibly compressed (.gz, .bz2, .xz, .zip), with the column names
@@ -82,6 +85,7 @@ def from_csv(
         "decimal": decimal,
         "names": names,
         "missing_values": missing_values,
+        "classes": named_classes(targets),
     }
 
     def table(files: Files, texts: Sequence[str]) -> Table:
@@ -107,6 +111,7 @@ def read_csv(
     names: Sequence[str] | None = None,
     missing_values: Sequence[str | float] = (),
     text_columns: Sequence[str] = (),
+    classes: Mapping[str, Sequence[str]] = _NO_CLASSES,
     chunk_rows: int | None = None,
 ) -> Any:
     """Reads CSV files as `from_csv` does.
@@ -119,6 +124,7 @@ def read_csv(
         missing_values: Further cells that are missing.
         text_columns: Columns to keep as text even if they look like numbers, so that "007" is not
             7; names that the file lacks are passed over.
+        classes: `{column: cells}` that are not missing, though they look like it, such as "None".
         chunk_rows: If given, yield tables of so many rows, for files larger than memory.
 
     Returns:
@@ -132,7 +138,7 @@ def read_csv(
     paths = existing_files(path)
     separator = _unescaped(separator)
     _check_decimal(decimal, separator)
-    reading = (separator, decimal, names, missing_values, text_columns)
+    reading = (separator, decimal, names, missing_values, text_columns, classes)
     if chunk_rows is not None:
         return (piece for one in paths for piece in _pieces(one, chunk_rows, None, {}, *reading))
     frames = {}
@@ -156,9 +162,10 @@ def _pieces(
     names: Sequence[str] | None,
     missing_values: Sequence[str | float],
     text_columns: Sequence[str],
+    classes: Mapping[str, Sequence[str]],
 ) -> Iterator[Any]:
     """Yields tables of so many rows; see `StreamedTable`."""
-    reading = (separator, decimal, names, missing_values, text_columns)
+    reading = (separator, decimal, names, missing_values, text_columns, classes)
     with readable(path, separator):
         pieces = _open(path, *reading, chunksize=rows, usecols=columns, dtypes=dtypes)
     # All columns are read when a file is read first.
@@ -185,6 +192,7 @@ def _open(
     names: Sequence[str] | None,
     missing_values: Sequence[str | float],
     text_columns: Sequence[str],
+    classes: Mapping[str, Sequence[str]],
     dtypes: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
@@ -218,7 +226,8 @@ def _open(
             **{name: dtype for name, dtype in (dtypes or {}).items() if dtype != "object"},
             **{column: str for column in text_columns if column in columns},
         },
-        na_values=_with_spaces(missing_values),
+        na_values=_missing_cells(columns, missing_values, classes),
+        keep_default_na=False,
         skipinitialspace=True,
         index_col=False,
         **engine,
@@ -244,12 +253,23 @@ def _check_decimal(decimal: str, separator: str) -> None:
         )
 
 
-def _with_spaces(missing_values: Sequence[str | float]) -> list[str]:
-    """Returns what is missing, also with spaces behind it: pandas drops those in front only."""
+def _missing_cells(
+    columns: Sequence[str],
+    missing_values: Sequence[str | float],
+    classes: Mapping[str, Sequence[str]],
+) -> Any:
+    """Returns the cells that are missing, by column where one of them is a class."""
     given = [missing_values] if isinstance(missing_values, (str, int, float)) else missing_values
-    return [
-        f"{cell}{spaces * ' '}" for cell in (*_MISSING, *given) for spaces in range(_MOST_SPACES)
-    ]
+    kept = {column: {*classes.get(column, ())} & {*_MISSING} - {""} for column in columns}
+
+    def missing(column: str) -> list[str]:
+        cells = [*(cell for cell in _MISSING if cell not in kept[column]), *given]
+        # Also with spaces behind: pandas drops those in front only.
+        return [f"{cell}{spaces * ' '}" for cell in cells for spaces in range(_MOST_SPACES)]
+
+    # pandas makes a set for each column of what is told by column.
+    by_column = any(kept.values())
+    return {column: missing(column) for column in columns} if by_column else missing(columns[0])
 
 
 def _check_header(names: list[str], path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,20 @@ def text_targets(targets: Mapping[str, Any], known: Mapping[str, Target]) -> lis
     ]
 
 
+def named_classes(targets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Returns `{column: texts}` that the targets name as classes or as positive.
+
+    >>> named_classes({"intake": {"class_names": ["None", "Some"]}, "hours": "regression"})
+    {'intake': ('None', 'Some')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for target in target_columns(targets, None):
+        names = target.kind.class_names if isinstance(target.kind, Target) else None
+        for column in target.columns if names or target.positive else ():
+            found[column] = (*found.get(column, ()), *(names or ()), *target.positive)
+    return found
+
+
 def _read(key: str, value: Any, columns: Sequence[str] | None) -> TargetColumns:
     if value is None or isinstance(value, (str, Target)):
         _check_column(key, columns)
@@ -151,12 +165,11 @@ def _with_classes(key: str, kind: str | Target, class_names: Any, positive: Any)
         )
     plain = isinstance(class_names, Sequence) and not isinstance(class_names, str)
     if not plain or not all(
-        isinstance(name, (str, int, np.integer)) and not isinstance(name, bool)
-        for name in class_names
+        isinstance(name, (str, Real)) and not isinstance(name, bool) for name in class_names
     ):
         raise ValueError(
             f"`class_names` of target {key!r} are {class_names!r}. Give a list of the classes in "
-            f"their order, texts or whole numbers. {_QUOTES}"
+            f"their order, texts or numbers. {_QUOTES}"
         )
     names = tuple(_as_texts(class_names))
     kind = "classification" if kind == "auto" else kind
@@ -189,6 +202,8 @@ def encode_columns(
     Warns:
         UserWarning: If -1, a missing label, stands among classes, or a test file has no `positive`.
     """
+    import pandas as pd
+
     kind = target.kind if known is None else known
     plural = "s" * (len(target.columns) > 1)
     where = f"column{plural} {' and '.join(map(repr, target.columns))} of {source}"
@@ -197,15 +212,41 @@ def encode_columns(
     name = kind_of(kind)
     arrays = [as_labels(frame[column], name) for column in target.columns]
     if len(arrays) > 1 and any(array.dtype.kind == "O" for array in arrays):
-        arrays = [array.astype(object) for array in arrays]
+        # Numbers beside text are text too, so that what is no number among them is named.
+        arrays = [as_text(pd.Series(array)) for array in arrays]
+    elif len(arrays) == 1:
+        series = frame[target.columns[0]]
+        kind = _with_order(kind, series)
+        if arrays[0].dtype.kind == "f" and isinstance(kind, Target) and kind.class_names:
+            arrays = [as_text(series)]  # fractions are names of classes, such as 0.5 stars
     values = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=1)
     # People count rows of a table from 1; the header line is not counted.
     labels = Labels(target.task, values, where, first_row=1, index=frame.index)
     encoded, found = encode_labels(labels, kind, compact=True)
+    if isinstance(kind, str) and found.kind == "multilabel" and len(target.columns) > 1:
+        found = replace(found, class_names=target.columns)
     if isinstance(kind, str) and values.dtype.kind == "i" and found.has_classes:
         written = frame[target.columns[0]].notna().to_numpy() & (values == MISSING)
         _warn_of_minus_one(labels, found, int(written.sum()))
     return encoded, found
+
+
+def _with_order(kind: str | Target, series: Any) -> str | Target:
+    """Returns the classes of an ordered categorical, as `pandas.cut` makes it, in its order."""
+    if kind not in ("auto", "classification", "binary") or not getattr(
+        series.dtype, "ordered", False
+    ):
+        return kind
+    if content_of(series) == "true and false":
+        return kind  # 0 and 1, as in other columns
+    names = _as_texts(series.cat.remove_unused_categories().cat.categories)
+    if len({*names, ""}) <= max(len(names), 2):
+        return kind  # too few of them, or names that would be missing or the same as text
+    if kind == "auto":
+        kind = "binary" if len(names) == 2 else "classification"
+    if kind == "binary" and len(names) > 2:
+        return kind
+    return Target(str(kind), class_names=tuple(names))
 
 
 def _warn_of_minus_one(labels: Labels, target: Target, rows: int) -> None:
@@ -306,7 +347,9 @@ def _stacked(series: Any, missing: float) -> np.ndarray:
         if row is not None and (row.shape != (units or 1,) or row.dtype.kind not in "biuf"):
             raise ValueError(
                 f"Column {series.name!r} holds {row.tolist()!r} in {row_name(series.index, place)}."
-                f" Labels that are lists hold numbers, as many in each row ({units} in the first)."
+                f" Labels that are lists hold numbers, as many in each row ({units} in the first). "
+                "A class for each token is a 'tagging'; of the classes that a row has make flags "
+                "for 'multilabel', [int(name in cell) for name in names]."
             )
     return np.stack([np.full(units, missing) if row is None else row for row in rows])
 
