@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.training.programs import LOSSES, arrays, difference, network
 from tf_mtl import build_model, heads, trunks
 from tf_mtl.keras_internals import sublayers
+from tf_mtl.training import layerwise_optimizer
 
 
 def with_heads():
@@ -53,6 +55,33 @@ def test_a_loaded_model_goes_on_where_the_saved_one_stopped(make, compile_model,
     histories = [each.fit(x, y, verbose=0, shuffle=False).history for each in (model, loaded)]
     assert histories[0] == histories[1]
     assert difference(model, loaded) == 0.0
+
+
+def compile_balanced(model):
+    model.compile(
+        layerwise_optimizer("adam", model, {"shared": 0.5}),
+        loss=LOSSES,
+        loss_weights="dynamic_weight_average",
+        aggregator="moco",
+    )
+
+
+@pytest.mark.parametrize("compiled_first", [True, False])
+def test_a_checkpoint_of_tensorflow_holds_what_balancing_remembers(compiled_first, tmp_path):
+    x, y, _ = arrays(64)
+    model, restored = network(), network(seed=2)
+    compile_balanced(model)
+    model.fit(x, y, verbose=0, shuffle=False)
+    saved = tf.train.Checkpoint(model=model).save(tmp_path / "checkpoint")
+    if compiled_first:
+        compile_balanced(restored)
+    status = tf.train.Checkpoint(model=restored).restore(saved)
+    if not compiled_first:
+        compile_balanced(restored)
+    for each in (model, restored):
+        each.fit(x, y, verbose=0, shuffle=False, initial_epoch=1, epochs=2)
+    status.assert_consumed()
+    assert difference(model, restored) == 0.0
 
 
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")
