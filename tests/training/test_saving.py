@@ -57,6 +57,15 @@ def test_a_loaded_model_goes_on_where_the_saved_one_stopped(make, compile_model,
     assert difference(model, loaded) == 0.0
 
 
+def test_saving_makes_no_metrics(monkeypatch, tmp_path):
+    model = with_heads()
+    compile_with_heads(model)
+    made = property(lambda head: pytest.fail("metrics are made"))
+    monkeypatch.setattr(heads.BinaryClassification, "default_metrics", made)
+    model.save(tmp_path / "model.keras")
+    model.load_weights(tmp_path / "model.keras")
+
+
 def compile_balanced(model):
     model.compile(
         layerwise_optimizer("adam", model, {"shared": 0.5}),
