@@ -69,11 +69,14 @@ def interrupt(monkeypatch):
     monkeypatch.undo()
 
 
-def test_a_resumed_run_ends_with_the_same_weights(tmp_path, interrupt, monkeypatch):
-    straight = runs.train(configuration(tmp_path / "a"), verbose=0)
+@pytest.mark.parametrize(
+    "keys", [{}, {"loss_weights": "uncertainty", "mixed_precision": "float16"}]
+)
+def test_a_resumed_run_ends_with_the_same_weights(keys, tmp_path, interrupt, monkeypatch):
+    straight = runs.train(configuration(tmp_path / "a", **keys), verbose=0)
     interrupt(2)
     with pytest.raises(runs.Interrupted) as stopped:
-        runs.train(configuration(tmp_path / "b"), verbose=0)
+        runs.train(configuration(tmp_path / "b", **keys), verbose=0)
     assert stopped.value.epochs == 2
     monkeypatch.undo()
     resumed = runs.resume(stopped.value.run.path, verbose=0)

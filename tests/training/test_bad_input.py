@@ -186,6 +186,16 @@ def test_a_monitor_that_does_not_exist_raises(callback):
         compiled().fit(x, y, verbose=0, callbacks=[callback])
 
 
+def test_a_checkpoint_of_every_epoch_watches_nothing(tmp_path):
+    x, y, _ = arrays(64)
+    keep = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True)
+    compiled().fit(x, y, epochs=2, verbose=0, callbacks=[keep])
+    assert len(list(tmp_path.iterdir())) == 2
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", save_best_only=True)
+    with pytest.raises(ValueError, match="'val_loss'"):
+        compiled().fit(x, y, verbose=0, callbacks=[best])
+
+
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_an_array_of_objects_that_are_no_texts(missing):
     x, y, _ = arrays(64)

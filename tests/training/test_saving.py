@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.training.programs import LOSSES, arrays, difference, network
 from tf_mtl import build_model, heads, trunks
 from tf_mtl.keras_internals import sublayers
+from tf_mtl.training import layerwise_optimizer
 
 
 def with_heads():
@@ -64,6 +66,42 @@ def test_metrics_beside_those_of_a_head(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.evaluate(x, y, return_dict=True, verbose=0) == results
+
+
+def test_saving_makes_no_metrics(monkeypatch, tmp_path):
+    model = with_heads()
+    compile_with_heads(model)
+    made = property(lambda head: pytest.fail("metrics are made"))
+    monkeypatch.setattr(heads.BinaryClassification, "default_metrics", made)
+    model.save(tmp_path / "model.keras")
+    model.load_weights(tmp_path / "model.keras")
+
+
+def compile_balanced(model):
+    model.compile(
+        layerwise_optimizer("adam", model, {"shared": 0.5}),
+        loss=LOSSES,
+        loss_weights="dynamic_weight_average",
+        aggregator="moco",
+    )
+
+
+@pytest.mark.parametrize("compiled_first", [True, False])
+def test_a_checkpoint_of_tensorflow_holds_what_balancing_remembers(compiled_first, tmp_path):
+    x, y, _ = arrays(64)
+    model, restored = network(), network(seed=2)
+    compile_balanced(model)
+    model.fit(x, y, verbose=0, shuffle=False)
+    saved = tf.train.Checkpoint(model=model).save(tmp_path / "checkpoint")
+    if compiled_first:
+        compile_balanced(restored)
+    status = tf.train.Checkpoint(model=restored).restore(saved)
+    if not compiled_first:
+        compile_balanced(restored)
+    for each in (model, restored):
+        each.fit(x, y, verbose=0, shuffle=False, initial_epoch=1, epochs=2)
+    status.assert_consumed()
+    assert difference(model, restored) == 0.0
 
 
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have a `quantize`")

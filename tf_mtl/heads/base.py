@@ -38,6 +38,10 @@ class BaseHead(keras.layers.Layer, abc.ABC):
         self.named_by_user = name is not None
         self.supports_masking = True
 
+    def __dir__(self) -> list[str]:
+        """Leaves out `default_metrics`: Keras reads all that it finds here in order to save it."""
+        return [name for name in super().__dir__() if name != "default_metrics"]
+
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Returns the mask of the output: that of the features, or None."""
         return previous_mask if self.keeps_steps else None

@@ -74,7 +74,8 @@ def restore_checkpoint(checkpoint: Checkpoint, model: keras.Model) -> None:
         InputError: If the model differs from the one that was saved.
     """
     states = random_states(model)
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # what scales losses would make its variables once more
+        model.optimizer.build(model.trainable_variables)
     try:
         model.load_weights(checkpoint.path / _WEIGHTS)
     except ValueError as error:

@@ -130,6 +130,8 @@ _OF_LEARNING_RATES = (
 def _lacks(callback: Any, names: set[str]) -> bool:
     """Whether a callback watches a log that is not among these."""
     monitor = getattr(callback, "monitor", None)
+    if monitor == "val_loss" and getattr(callback, "save_best_only", None) is False:
+        return False  # the default of a ModelCheckpoint, which saves whatever the logs are
     return isinstance(monitor, str) and monitor not in names
 
 

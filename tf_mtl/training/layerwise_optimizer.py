@@ -56,7 +56,8 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
         super().__init__(learning_rate=rate, name=name)
         self.groups = [(float(factor), list(numbers)) for factor, numbers in groups]
         self.made_for = [(path, list(shape)) for path, shape in made_for]
-        self._settings = settings
+        # Not tracked: Keras changes it when it reads it, which a `tf.train.Checkpoint` refuses.
+        object.__setattr__(self, "_settings", settings)
         self._parts = [
             _with_rate(settings, _ScaledRate(self, factor), f"{self.name}_{i}")
             for i, factor in enumerate([1.0, *(factor for factor, _ in self.groups)])
@@ -278,10 +279,9 @@ class _ScaledRate:
 
 def _with_rate(settings: dict[str, Any], rate: _ScaledRate, name: str) -> Any:
     """Returns an optimizer of these settings, with another learning rate and name."""
-    config = {**settings["config"], "learning_rate": 0.0, "name": name}
-    optimizer = keras.optimizers.deserialize({**settings, "config": config})
-    optimizer.learning_rate = rate
-    return optimizer
+    # Not set afterwards: a variable that is taken back cannot be in a `tf.train.Checkpoint`.
+    config = {**settings["config"], "learning_rate": rate, "name": name}
+    return type(keras.optimizers.deserialize(settings)).from_config(config)
 
 
 def _made_for(model: keras.Model) -> list[tuple[str, list[int]]]:

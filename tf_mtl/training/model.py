@@ -227,6 +227,17 @@ class MultiTaskModel(keras.Model):
                     "optimizer."
                 )
             self.optimizer.build(step.trainable_variables)
+        for name, method in self._balancing_methods().items():  # of a checkpoint restored before
+            self._handle_deferred_dependencies(name, method)
+
+    def _balancing_methods(self) -> dict[str, LossWeighting | Aggregator]:
+        methods = {"weighting": self.weighting, "aggregator": self.aggregator}
+        return {name: method for name, method in methods.items() if method is not None}
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        """Lets `tf.train.Checkpoint(model=...)` hold what balancing remembers, as Keras' files."""
+        children = super()._trackable_children(save_type, **kwargs)
+        return children if save_type == "savedmodel" else {**children, **self._balancing_methods()}
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Trains the model: the arguments, the logs and the result are those of `keras.Model.fit`.
