@@ -148,6 +148,10 @@ def test_shapes_lists_and_names_of_labels():
         model.fit(x, y, validation_data=(x, {**y, "kind": y["kind"] + 9}), verbose=0)
     with pytest.raises(ValueError, match="sample weights"):
         model.fit(x, y, sample_weight={"kinds": weights["kind"]}, verbose=0)
+    with pytest.raises(ValueError, match="validation sample weights: 'kinds'"):
+        model.fit(x, y, validation_data=(x, y, {"kinds": weights["kind"]}), verbose=0)
+    with pytest.raises(ValueError, match="validation labels, row 0"):
+        model.fit(x, y, validation_data=[x, {**y, "kind": y["kind"] + 9}], verbose=0)
     with pytest.raises(ValueError, match="text"):
         model.fit(x, {**y, "kind": np.array(["a"] * 64)}, verbose=0)
 
