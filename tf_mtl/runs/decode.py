@@ -40,6 +40,13 @@ def columns(
         elif kind == "segmentation":
             found[task] = output.argmax(axis=-1).tolist()
             probability = {}
+        elif kind == "tagging":
+            there = np.asarray(output.any(axis=-1))  # padding is 0 throughout
+            found[task] = [
+                [names[tag] if names else int(tag) for tag in row[known]]
+                for row, known in zip(output.argmax(axis=-1), there, strict=True)
+            ]
+            probability = {}
         elif kind == "multilabel":
             labels = names or [str(place) for place in range(output.shape[-1])]
             found[task] = [
