@@ -28,6 +28,8 @@ COMPILE = [
     ({"loss": ["mse", "mse", "mse"]}, "`loss` is a list"),
     ({"loss": {"prise": "mse"}}, "Unknown task in `loss`: 'prise'.*Did you mean 'price'"),
     ({"loss": {"price": ["mse", "mae"]}}, "needs one loss"),
+    ({"loss": {**LOSSES, "price": "auto"}}, "heads, but 'price' end in layers"),
+    ({"loss": LOSSES, "metrics": {"price": "auto"}}, "`metrics`.* 'price' ends in a layer"),
     ({"loss": LOSSES, "loss_weights": {"prise": 1.0}}, "Unknown task in `loss_weights`"),
     ({"loss": LOSSES, "loss_weights": [1, 2, 3]}, "`loss_weights` is a list"),
     ({"loss": LOSSES, "loss_weights": {"price": "2"}}, "must be a number"),

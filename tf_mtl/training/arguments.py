@@ -33,24 +33,23 @@ def losses_by_task(
         heads: Those of them that end in a head of this package.
 
     Raises:
-        ValueError: For a list, an unknown task, or "auto" where only some tasks have a head.
+        ValueError: For a list, an unknown task, or "auto" where a task has no head; where none has
+            one, "auto" is no loss.
     """
-    if isinstance(loss, str) and loss == "auto":
-        plain = [task for task in tasks if task not in heads]
-        if heads and plain:
+    if is_auto(loss):
+        loss = dict.fromkeys(tasks, loss) if heads else None
+    loss = _one_as_dictionary(loss, tasks)
+    if isinstance(loss, Mapping):
+        check_known(loss, tasks, "task in `loss`:")
+        plain = [task for task, value in loss.items() if is_auto(value) and task not in heads]
+        if plain:
             raise ValueError(
                 f"loss='auto' takes the losses from the heads, but {_list(plain)} end in layers "
                 "that are no heads of tf_mtl. Wrap them, tf_mtl.heads.Head(layer, loss=...), or "
                 "pass loss={task: ...}."
             )
-        return {task: heads[task].default_loss for task in tasks if task in heads}
-    loss = _one_as_dictionary(loss, tasks)
-    if isinstance(loss, Mapping):
-        check_known(loss, tasks, "task in `loss`:")
         return {
-            task: heads[task].default_loss
-            if is_auto(value) and task in heads
-            else _one(task, value)
+            task: heads[task].default_loss if is_auto(value) else _one(task, value)
             for task, value in loss.items()
             if value is not None
         }
@@ -70,11 +69,12 @@ def metrics_by_task(
         argument: Name of the argument, for the messages.
 
     Raises:
-        ValueError: For a list where there are several tasks, or an unknown task.
+        ValueError: For a list where there are several tasks, an unknown task, or "auto" for one
+            without a head.
     """
     if metrics is None:
         return {}
-    if isinstance(metrics, str) and metrics == "auto":
+    if is_auto(metrics):
         return {task: head.default_metrics for task, head in heads.items()}
     if len(tasks) == 1 and not isinstance(metrics, Mapping):
         metrics = {tasks[0]: keras.tree.flatten(metrics)}
@@ -87,7 +87,12 @@ def metrics_by_task(
     check_known(metrics, tasks, f"task in `{argument}`:")
     resolved: dict[str, list[Any]] = {}
     for task, value in metrics.items():
-        if is_auto(value) and task in heads:
+        if is_auto(value) and task not in heads:
+            raise ValueError(
+                f"'auto' in `{argument}` takes what a head brings, but {task!r} ends in a layer "
+                "that is no head of tf_mtl, or brings none there. Name the metrics."
+            )
+        if is_auto(value):
             resolved[task] = heads[task].default_metrics
         elif value is not None:
             resolved[task] = list(value) if isinstance(value, (list, tuple)) else [value]
