@@ -165,8 +165,7 @@ class Reconstruction(BaseHead):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Reconstruction:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         """Returns the head of a config."""
-        loss = keras.saving.deserialize_keras_object(config["loss"])
         activation = keras.activations.get(config["activation"])
-        return cls(**{**config, "loss": loss, "activation": activation})
+        return super().from_config({**config, "activation": activation})
