@@ -7,7 +7,7 @@ The package in the order of its pipeline:
 * `heads`: features → one named output, with its loss, metrics and label rule
 * `losses`, `metrics`: what Keras lacks
 * `aggregators`: T gradients → one; in `compile(aggregator=...)`
-* `weightings`: T losses → T losses; as functions so far
+* `weightings`: T losses → T losses; in `compile(loss_weights=...)`
 * `training`: `MultiTaskModel` and `build_model`
 * `evaluation`: what learning the tasks together gains over training them singly
 * `export`: a trained model → a SavedModel that serves every task by name

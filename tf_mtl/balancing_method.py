@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from .names import check_known, unknown_name
 
@@ -96,6 +97,21 @@ class BalancingMethod(keras.layers.Layer):
             return
         super().load_own_variables(store)
 
+    def _add_weights(self, first: dict[str, np.ndarray], trainable: bool) -> dict[str, Any]:
+        """Makes variables, which do not follow the global policy, of their first values."""
+        return {
+            key: self.add_weight(
+                shape=value.shape,
+                dtype=str(value.dtype),
+                initializer=_constant(value),
+                trainable=trainable,
+                autocast=False,
+                aggregation="mean" if value.dtype.kind == "f" else "only_first_replica",
+                name=key,
+            )
+            for key, value in first.items()
+        }
+
     def _given(self) -> dict[str, Any]:
         """Returns the arguments with one value for each task, in order, or None: a hook."""
         return {}
@@ -151,6 +167,10 @@ def in_order(argument: str, values: Any, tasks: Sequence[str] | None, default: A
             f"{', '.join(map(repr, tasks))}."
         )
     return [values.get(task, default) for task in tasks]
+
+
+def _constant(value: np.ndarray) -> Any:
+    return lambda shape, dtype=None: keras.ops.convert_to_tensor(value, dtype)
 
 
 def get_method(identifier: Any, base: type, public: Iterable[Any], what: str, example: str) -> Any:

@@ -79,6 +79,7 @@ BAD = {
     "no name of an input": (("train", "class.npz", "-t", "y"), ["'class'", "cannot be served"]),
     "rows": (("train", "short.npz", "-t", "y"), ["40", "50"]),
     "no npz": (("train", "text.npz", "-t", "y"), ["text.npz", "NPZ"]),
+    "no npz, no target": (("train", "text.npz"), ["text.npz", "does not begin as one"]),
     "unknown array": (("train", "good.npz", "-t", "z"), ["'z'", "'x'", "'y'"]),
     "unknown column": (("train", "people.csv", *P, "--ignore", "ids"), ["'ids'", "'id'"]),
     "unknown task": (("train", "--loss-weight", "digt=2"), ["'digt'", "'digit'"]),

@@ -171,6 +171,11 @@ def test_arrays_go_in_and_predictions_come_out(cli, tmp_path):
     assert outcome.code == 0, outcome.err
     run = tmp_path / "images" / "1"
     assert cli("evaluate", run, tmp_path / "images.npz").code == 0
+    objects = {**label, "bright": label["bright"].astype(object)}
+    np.savez(tmp_path / "objects.npz", image=image, **objects)
+    outcome = cli("evaluate", run, tmp_path / "objects.npz")
+    assert outcome.code == 2
+    assert "objects.npz cannot be read as NPZ: it holds Python objects" in outcome.err
     np.savez_compressed(tmp_path / "new.npz", picture=image[:7])
     outcome = cli("predict", run, tmp_path / "new.npz", "-o", tmp_path / "o.json",
                   "--chunk-rows", 3)  # fmt: skip

@@ -476,6 +476,8 @@ BAD = [
     (lambda: heads.Reconstruction((3, 3)), "vectors"),
     (lambda: heads.Reconstruction((3, 0, 1)), "vectors"),
     (lambda: heads.Reconstruction((3,), [0]), "at least 1"),
+    (lambda: heads.Reconstruction((3,), [4.9]), "whole number.*4.9"),
+    (lambda: heads.Reconstruction((3.7,)), "whole number.*3.7"),
     (lambda: heads.Ranking("pointwise"), "'pairwise', 'listwise'"),
     (lambda: heads.Ranking(k=0), "at least 1"),
     (lambda: heads.Funnel("click", penalty=-1.0), "not be negative"),

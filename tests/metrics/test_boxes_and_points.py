@@ -16,11 +16,12 @@ def test_box_iou_is_a_weighted_mean():
     np.testing.assert_allclose(metric.result(), np.average(expected, weights=weights), rtol=1e-5)
 
 
+@pytest.mark.parametrize("length", [3.0, 1e-25, 1e25])
 @pytest.mark.parametrize("degrees", [0.0, 0.01, 1.0, 45.0, 90.0, 179.0, 180.0])
-def test_angles_are_exact_at_both_ends(degrees):
+def test_angles_are_exact_at_both_ends(degrees, length):
     angle = np.radians(degrees)
     metric = AngularError()
-    metric.update_state([[[1.0, 0.0]]], [[[3 * np.cos(angle), 3 * np.sin(angle)]]])
+    metric.update_state([[[1.0, 0.0]]], [[[length * np.cos(angle), length * np.sin(angle)]]])
     np.testing.assert_allclose(metric.result(), degrees, rtol=1e-3, atol=1e-4)
 
 

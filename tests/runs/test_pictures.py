@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tf_mtl import data, runs
+from tf_mtl import data, heads, runs
+from tf_mtl.runs import decode
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,12 @@ def test_boxes_and_masks_from_a_file_to_predictions(tmp_path):
     masks = np.array([row["mask"] for row in rows])
     np.testing.assert_array_equal(masks, expected["mask"].argmax(axis=-1))
     np.testing.assert_allclose([row["box"] for row in rows], expected["box"], atol=1e-5)
+
+
+@pytest.mark.parametrize("names", [["O", "B-song"], None])
+def test_tags_are_lists_as_long_as_the_text(names):
+    output = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.0, 0.0]]])
+    head = heads.TokenTagging(2, class_names=names)
+    first, second = names or [0, 1]
+    found = decode.columns({"tag": output}, {"tag": head}, probabilities=False)
+    assert found == {"tag": [[first, second], [first]]}

@@ -196,8 +196,10 @@ def single():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: AdversarialFeatures(epsilon=0), "adversary=None"),
+        (lambda: AdversarialFeatures(epsilon=0), "above 0. Received: epsilon=0"),
         (lambda: AdversarialFeatures(weight=-1.0), "above 0"),
+        (lambda: AdversarialFeatures(epsilon=float("inf")), "`epsilon` must be a finite number"),
+        (lambda: AdversarialFeatures(weight="1"), "Received: weight='1'"),
         (lambda: network().compile("sgd", dict(LOSSES), adversary=0.1), "AdversarialFeatures"),
         (
             lambda: separate().compile("sgd", "mse", adversary=AdversarialFeatures()),

@@ -28,6 +28,7 @@ COMPILE = [
     ({"loss": ["mse", "mse", "mse"]}, "`loss` is a list"),
     ({"loss": {"prise": "mse"}}, "Unknown task in `loss`: 'prise'.*Did you mean 'price'"),
     ({"loss": {"price": ["mse", "mae"]}}, "needs one loss"),
+    ({"loss": LOSSES, "metrics": {"price": "auto"}}, "`metrics` of task 'price' is 'auto'"),
     ({"loss": LOSSES, "loss_weights": {"prise": 1.0}}, "Unknown task in `loss_weights`"),
     ({"loss": LOSSES, "loss_weights": [1, 2, 3]}, "`loss_weights` is a list"),
     ({"loss": LOSSES, "loss_weights": {"price": "2"}}, "must be a number"),
@@ -150,6 +151,10 @@ def test_shapes_lists_and_names_of_labels():
         model.fit(x, y, validation_data=(x, {**y, "kind": y["kind"] + 9}), verbose=0)
     with pytest.raises(ValueError, match="sample weights"):
         model.fit(x, y, sample_weight={"kinds": weights["kind"]}, verbose=0)
+    with pytest.raises(ValueError, match="validation sample weights: 'kinds'"):
+        model.fit(x, y, validation_data=(x, y, {"kinds": weights["kind"]}), verbose=0)
+    with pytest.raises(ValueError, match="validation labels, row 0"):
+        model.fit(x, y, validation_data=[x, {**y, "kind": y["kind"] + 9}], verbose=0)
     with pytest.raises(ValueError, match="text"):
         model.fit(x, {**y, "kind": np.array(["a"] * 64)}, verbose=0)
 

@@ -95,6 +95,17 @@ def test_sample_weights_for_another_subset_of_the_tasks():
     assert difference(again, reference) < 1e-6
 
 
+@pytest.mark.parametrize("weighing", ["class_weight", "sample_weight"])
+def test_a_task_whose_labels_are_none_is_as_if_left_out(weighing):
+    x, y, sample_weight = arrays(32)
+    kind = WEIGHTS["kind"] if weighing == "class_weight" else sample_weight["kind"]
+    histories = []
+    for labels in ({**y, "price": None}, {task: y[task] for task in ("kind", "sold")}):
+        model = compiled(run_eagerly=True)
+        histories.append(model.fit(x, labels, verbose=0, **{weighing: {"kind": kind}}).history)
+    assert histories[0] == histories[1]
+
+
 @pytest.mark.parametrize("form", ["arrays", "tf.data"])
 def test_one_task_is_as_in_keras(form):
     x, y, _ = arrays(96)

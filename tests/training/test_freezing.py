@@ -333,7 +333,10 @@ def test_what_cannot_be_freed_gradually_is_refused():
             model_of(aggregator=aggregator).fit(x, y, callbacks=[GradualUnfreezing({1: 1})])
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "rmsprop"])
+SCALED = {"class_name": "sgd", "config": {"learning_rate": 0.1, "loss_scale_factor": 4.0}}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "rmsprop", SCALED], ids=str)
 def test_factors_of_one_are_the_optimizer_itself(optimizer):
     x, y = data()
     plain, layerwise = model_of(optimizer), model_of(None)
@@ -422,6 +425,9 @@ def test_factors_are_checked():
         layerwise_optimizer("adam", model, {"body": -1.0})
     with pytest.raises(ValueError, match="clipnorm"):
         layerwise_optimizer(keras.optimizers.Adam(global_clipnorm=1.0), model, {"body": 1.0})
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
+    with pytest.raises(ValueError, match=r"LossScaleOptimizer\(layerwise_optimizer"):
+        layerwise_optimizer(scaled, model, {"body": 1.0})
     with pytest.raises(TypeError, match="The optimizer comes first"):
         layerwise_optimizer(model, "adam", {"body": 1.0})
     with pytest.raises(ValueError, match="rate"):

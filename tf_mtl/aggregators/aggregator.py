@@ -190,18 +190,7 @@ class Aggregator(BalancingMethod, abc.ABC):
                 "return {**super()._first_state(tasks, sizes), ...}. Received: "
                 f"{sorted(first_state)}."
             )
-        self._state = {
-            key: self.add_weight(
-                shape=first.shape,
-                dtype=str(first.dtype),
-                initializer=_constant(first),
-                trainable=False,
-                autocast=False,
-                aggregation="mean" if first.dtype.kind == "f" else "only_first_replica",
-                name=key,
-            )
-            for key, first in first_state.items()
-        }
+        self._state = self._add_weights(first_state, trainable=False)
 
     def _build_layers(self, shapes: Sequence[Any]) -> None:
         config = {**self.checked_config(), "groups": "all"}
@@ -268,7 +257,3 @@ def _check_every(every: Any) -> None:
 
 def _depth(shape: Any) -> int:
     return 1 + _depth(shape[0]) if isinstance(shape, list | tuple) else 0
-
-
-def _constant(value: np.ndarray) -> Any:
-    return lambda shape, dtype=None: tf.constant(value, dtype)

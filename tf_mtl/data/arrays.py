@@ -127,7 +127,7 @@ def from_npz(
     path = existing_file(path)
     if isinstance(targets, str):
         raise ValueError(f"`targets` must be a dictionary or names, such as [{targets!r}].")
-    arrays = _read_npz(path)
+    arrays = read_npz(path)
     kinds = dict(targets) if isinstance(targets, Mapping) else dict.fromkeys(targets, "auto")
     check_known([*kinds, *inputs], arrays, f"array of {path}")
     rest = list(inputs) or [name for name in arrays if name not in kinds]
@@ -139,10 +139,15 @@ def from_npz(
     return from_numpy(x, {task: arrays[task] for task in kinds}, kinds, **options)
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Returns arrays of an NPZ file by their names, by default all of them.
+
+    Raises:
+        ValueError: If it is no NPZ file, is damaged, or holds Python objects.
+    """
     try:
         with opened_npz(path) as opened, np.load(opened, allow_pickle=False) as file:
-            return dict(file)
+            return {name: file[name] for name in (file if names is None else names)}
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise

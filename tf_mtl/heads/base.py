@@ -42,6 +42,14 @@ class BaseHead(keras.layers.Layer, abc.ABC):
         """Leaves out `default_metrics`: Keras reads all that it finds here in order to save it."""
         return [name for name in super().__dir__() if name != "default_metrics"]
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Returns the head of a config, in which a loss may be a config too."""
+        loss = config.get("loss")
+        if isinstance(loss, dict):
+            config = {**config, "loss": keras.saving.deserialize_keras_object(loss)}
+        return super().from_config(config)
+
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Returns the mask of the output: that of the features, or None."""
         return previous_mask if self.keeps_steps else None

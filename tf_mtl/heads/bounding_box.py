@@ -146,12 +146,6 @@ class BoundingBox(BaseHead):
         """Returns the arguments of the constructor."""
         return {**super().get_config(), "loss": keras.saving.serialize_keras_object(self.loss)}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> BoundingBox:
-        """Returns the head of a config."""
-        loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "loss": loss})
-
 
 def _middle(shape: tuple[int, ...], dtype: Any = None) -> Any:
     """Returns the biases of a box whose sides are 0.27 from those of the image."""

@@ -205,9 +205,3 @@ class DenseRegression(BaseHead):
             "loss": keras.saving.serialize_keras_object(self.loss),
             "unit_vectors": self.unit_vectors,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DenseRegression:
-        """Returns the head of a config."""
-        loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "loss": loss})

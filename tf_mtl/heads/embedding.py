@@ -91,9 +91,3 @@ class Embedding(BaseHead):
             "units": self.units,
             "loss": keras.saving.serialize_keras_object(self.loss),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Embedding:
-        """Returns the head of a config."""
-        loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "loss": loss})

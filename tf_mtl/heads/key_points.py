@@ -181,12 +181,6 @@ class KeyPoints(BaseHead):
             "loss": keras.saving.serialize_keras_object(self.loss),
         }
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> KeyPoints:
-        """Returns the head of a config."""
-        loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "loss": loss})
-
 
 def _expected_positions(heatmaps: Any) -> Any:
     """Returns the mean x and y `[B, points, 2]` under the softmax of heatmaps `[B, h, w, points]`.

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ..whole_numbers import check_whole
 from .base import BaseHead
 from .labels import FloatLabels, LabelRule
 
@@ -59,15 +60,13 @@ class Reconstruction(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.shape = [int(size) for size in shape]
-        if len(self.shape) not in (1, 3) or min(self.shape) < 1:
+        self.shape = [check_whole(size, "shape", 0) for size in shape]
+        if len(self.shape) not in (1, 3) or 0 in self.shape:
             raise ValueError(
                 "Reconstruction restores vectors, shape=[d], and images, shape=[height, width, "
                 f"channels]. Received: shape={tuple(shape)}."
             )
-        self.widths = [int(width) for width in widths]
-        if any(width < 1 for width in self.widths):
-            raise ValueError(f"`widths` must be at least 1 each. Received: {tuple(widths)}.")
+        self.widths = [check_whole(width, "widths") for width in widths]
         self.activation = activation
         self.loss = loss
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy, name="flatten")
@@ -166,8 +165,7 @@ class Reconstruction(BaseHead):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Reconstruction:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         """Returns the head of a config."""
-        loss = keras.saving.deserialize_keras_object(config["loss"])
         activation = keras.activations.get(config["activation"])
-        return cls(**{**config, "loss": loss, "activation": activation})
+        return super().from_config({**config, "activation": activation})

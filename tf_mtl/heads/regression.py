@@ -126,12 +126,6 @@ class Regression(BaseHead):
             "loss": keras.saving.serialize_keras_object(self.loss),
         }
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Regression:
-        """Returns the head of a config."""
-        loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "loss": loss})
-
 
 def per_unit(argument: str, value: float | Sequence[float], units: int) -> list[float]:
     """Returns one number for each unit.

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..losses import unit_vectors
+
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
 class AngularError(keras.metrics.MeanMetricWrapper):
@@ -37,7 +39,7 @@ class AngularError(keras.metrics.MeanMetricWrapper):
 
 def _angle(y_true: Any, y_pred: Any) -> Any:
     """Returns 2 atan2(|a - b|, |a + b|) of the unit vectors, in degrees."""
-    second = ops.normalize(ops.convert_to_tensor(y_pred), axis=-1)
-    first = ops.normalize(ops.cast(y_true, second.dtype), axis=-1)
+    second = unit_vectors(ops.convert_to_tensor(y_pred))
+    first = unit_vectors(ops.cast(y_true, second.dtype))
     half = ops.arctan2(ops.norm(first - second, axis=-1), ops.norm(first + second, axis=-1))
     return half * (360 / math.pi)

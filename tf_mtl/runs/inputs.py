@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from .. import data
+from ..data.arrays import read_npz
 from ..data.checks import check_inputs
 from ..data.labels.encode import encode_labels
 from ..data.labels.labels import Labels
@@ -99,9 +101,8 @@ def labelled(run: RunFolder, model: MultiTaskModel, path: str) -> tuple[Any, dic
         raise InputError(f"Give a CSV, Parquet or NPZ file with labels, not {path!r}.")
     arrays = _npz_inputs(model, path)
     check_known(targets, npz_shapes(path), f"array of {path}")
-    with np.load(path, allow_pickle=False) as file:
-        found = {name: file[name] for name in [*arrays.values(), *targets]}
     with bad_data(path):
+        found = read_npz(Path(path), [*arrays.values(), *targets])
         x = check_inputs({name: found[array] for name, array in arrays.items()}, path)
         y = {
             task: encode_labels(Labels(task, found[task], f"{path}[{task!r}]"), target)[0]

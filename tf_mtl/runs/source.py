@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..data.files import existing_file
 from ..data.tables.encoding import as_encoding
 from ..data.targets import KINDS
 from ..data.tfrecord_schema import SCHEMA_FILE
@@ -152,10 +151,7 @@ def _no_targets(config: DataConfig, kind: str) -> str:
     if kind in TABLES:
         names = list(read_table(config).columns)
     elif kind == "npz":
-        import numpy as np
-
-        with np.load(existing_file(config.source), allow_pickle=False) as file:
-            names = list(file)
+        names = list(npz_shapes(config.source))
     held = f" {config.source} has {', '.join(map(repr, names))}." if names else ""
     return (
         f"Which {what}s are labels? Give --target {what.upper()}=KIND once or more (kinds: "

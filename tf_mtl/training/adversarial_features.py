@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from ..keras_internals import keras_mask
+from ..method_arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -31,7 +32,7 @@ class AdversarialFeatures:
         weight: What the loss at the shifted features counts, above 0.
 
     Raises:
-        ValueError: If an argument is not above 0.
+        ValueError: If an argument is no finite number above 0.
 
     References: T. Miyato, A. M. Dai, I. Goodfellow, Adversarial Training Methods for
     Semi-Supervised Text Classification, ICLR 2017, equations 2 and 7; I. Goodfellow et al.,
@@ -48,12 +49,8 @@ class AdversarialFeatures:
     """
 
     def __init__(self, epsilon: float = 0.05, weight: float = 1.0) -> None:
-        for name, value in (("epsilon", epsilon), ("weight", weight)):
-            if not value > 0:
-                raise ValueError(
-                    f"AdversarialFeatures needs `{name}` above 0. Received: {name}={value}. To "
-                    "train without an adversary, compile with adversary=None."
-                )
+        check_number("epsilon", epsilon, exclude=[0.0])
+        check_number("weight", weight, exclude=[0.0])
         self.epsilon = epsilon
         self.weight = weight
 

@@ -226,5 +226,6 @@ def complete_weights(y: Any, sample_weight: Any) -> Any:
     if not isinstance(sample_weight, Mapping) or not isinstance(y, Mapping):
         return sample_weight
     return {
-        task: sample_weight.get(task, np.ones(len(labels), "float32")) for task, labels in y.items()
+        task: None if labels is None else sample_weight.get(task, np.ones(len(labels), "float32"))
+        for task, labels in y.items()
     }

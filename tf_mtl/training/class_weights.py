@@ -181,6 +181,7 @@ def weighted_by_class(
     y = {
         task: np.asarray(labels)
         for task, labels in as_task_dictionary(given["y"], model.tasks, "labels").items()
+        if labels is not None
     }
     arrays = (given.get("x"), y, given.get("sample_weight"))
     if given.get("validation_split"):

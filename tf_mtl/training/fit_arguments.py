@@ -86,12 +86,12 @@ def _numbered(model: MultiTaskModel, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validation(model: MultiTaskModel, validation: Any) -> Any:
-    if not (isinstance(validation, tuple) and len(validation) >= 2):
+    if not (isinstance(validation, (tuple, list)) and len(validation) >= 2):
         return FirstBatches(model, "validation").over(validation)
-    x, y = validation[0], as_arrays(validation[1])
-    check_arrays(model, x, y, None, "validation")
-    weights = [complete_weights(y, weight) for weight in validation[2:]]
-    return (*as_strings((x, y)), *weights)
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(validation)
+    y = as_arrays(y)
+    check_arrays(model, x, y, weight, "validation")
+    return (*as_strings((x, y)), complete_weights(y, weight))
 
 
 def _callbacks(model: MultiTaskModel, callbacks: Any, data: Any, has_validation: bool) -> Any:

@@ -37,8 +37,8 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: If the optimizer was used already, clips by the global norm (which is one over
-            all groups) or scales losses, or a factor is negative; in training, if a group has
-            none of the variables that are trained.
+            all groups) or is a `LossScaleOptimizer` (which goes around this one), or a factor is
+            negative; in training, if a group has none of the variables that are trained.
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class LayerwiseOptimizer(keras.optimizers.Optimizer):
         rate = settings["config"]["learning_rate"]
         if isinstance(rate, Mapping):
             rate = keras.optimizers.schedules.deserialize(rate)
-        super().__init__(learning_rate=rate, name=name)
+        scale = settings["config"].get("loss_scale_factor")  # the groups divide by it
+        super().__init__(learning_rate=rate, loss_scale_factor=scale, name=name)
         self.groups = [(float(factor), list(numbers)) for factor, numbers in groups]
         self.made_for = [(path, list(shape)) for path, shape in made_for]
         # Not tracked: Keras changes it when it reads it, which a `tf.train.Checkpoint` refuses.
@@ -301,6 +302,12 @@ def _check(optimizer: Any, groups: Sequence[tuple[float, Sequence[int]]]) -> Non
         raise ValueError(
             "LayerwiseOptimizer takes the arguments of a new Keras optimizer. Received: "
             f"{optimizer!r}{', which is in use already' if hasattr(optimizer, 'built') else ''}."
+        )
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            "LayerwiseOptimizer makes an optimizer for each group, and the loss has one scale. Put "
+            "the scaling around it: LossScaleOptimizer(layerwise_optimizer(...)). Received: "
+            f"{optimizer!r}."
         )
     if optimizer.global_clipnorm:
         raise ValueError(

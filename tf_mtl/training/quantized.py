@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..keras_internals import sublayers
+from ..trunks.freezing import layers_with_weights
 
 
 def quantization_of(model: keras.Model) -> list[dict[str, Any] | None]:
@@ -24,7 +24,7 @@ def quantization_of(model: keras.Model) -> list[dict[str, Any] | None]:
                 getattr(layer, "quantization_config", None)
             ),
         }
-        for layer in _layers_with_weights(model)
+        for layer in layers_with_weights(model)
     ]
 
 
@@ -33,11 +33,7 @@ def quantize_again(model: keras.Model, quantization: Sequence[dict[str, Any] | N
 
     Their weights are those that a file holds then, and not what is made of them here.
     """
-    for layer, given in zip(_layers_with_weights(model), quantization, strict=True):
+    for layer, given in zip(layers_with_weights(model), quantization, strict=True):
         if given is not None and layer.quantization_mode is None:
             config = keras.saving.deserialize_keras_object(given["config"])
             layer.quantize(given["mode"], config=config)
-
-
-def _layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in sublayers(model) if layer.weights]

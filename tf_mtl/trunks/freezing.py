@@ -126,12 +126,12 @@ def flags_of(model: keras.Model) -> list[bool]:
     Not every config tells them of the layers inside: those of heads, of subclassed models and of
     KerasHub's backbones do not.
     """
-    return [bool(layer.trainable) for layer in _layers_with_weights(model)]
+    return [bool(layer.trainable) for layer in layers_with_weights(model)]
 
 
 def restore_flags(model: keras.Model, flags: Sequence[bool]) -> None:
     """Sets the `trainable` of all layers as `flags_of` a model of the same config told them."""
-    layers = _layers_with_weights(model)
+    layers = layers_with_weights(model)
     if len(layers) != len(flags):
         warnings.warn(
             f"The config of {model.name!r} tells which of {len(flags)} layers are frozen, those "
@@ -143,7 +143,8 @@ def restore_flags(model: keras.Model, flags: Sequence[bool]) -> None:
     write_flags(dict(zip(layers, flags, strict=True)))
 
 
-def _layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
+def layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns a model and all layers within it that have weights, outer ones first."""
     return [layer for layer in sublayers(model) if layer.weights]
 
 

@@ -137,21 +137,3 @@ class LossWeighting(BalancingMethod, abc.ABC):
     def _close_epoch(self, state: dict[str, Any]) -> dict[str, Any]:
         """Returns the state after an epoch: a hook."""
         return state
-
-    def _add_weights(self, first: dict[str, np.ndarray], trainable: bool) -> dict[str, Any]:
-        return {
-            key: self.add_weight(
-                shape=value.shape,
-                dtype=str(value.dtype),
-                initializer=_constant(value),
-                trainable=trainable,
-                autocast=False,
-                aggregation="mean" if value.dtype.kind == "f" else "only_first_replica",
-                name=key,
-            )
-            for key, value in first.items()
-        }
-
-
-def _constant(value: np.ndarray) -> Any:
-    return lambda shape, dtype=None: tf.constant(value, dtype)

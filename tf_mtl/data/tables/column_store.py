@@ -26,8 +26,9 @@ class ColumnStore(Mapping[str, np.ndarray]):
     >>> store = ColumnStore({"age": False, "job": True}, 2)
     >>> jobs = np.array([["baker"], ["smith"]], dtype=object)
     >>> store.append({"age": np.array([[20.0], [30.0]]), "job": jobs})
-    >>> store["age"].tolist(), store.take(np.array([1]))["job"].tolist()
-    ([[20.0], [30.0]], [['smith']])
+    >>> last = store.take(np.array([1]))
+    >>> store["age"].tolist(), last["job"].tolist(), last.take(np.array([0]))["job"].tolist()
+    ([[20.0], [30.0]], [['smith']], [['smith']])
     """
 
     def __init__(self, texts: Mapping[str, bool], count: int) -> None:
@@ -58,6 +59,7 @@ class ColumnStore(Mapping[str, np.ndarray]):
         """Returns the same columns with these rows only; nothing is copied."""
         taken = object.__new__(ColumnStore)
         # The file is open as long as the store that opened it is there.
+        rows = rows if self._rows is None else self._rows[rows]
         taken.__dict__.update(self.__dict__, _rows=rows, _whole=self)
         return taken
 

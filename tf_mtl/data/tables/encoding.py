@@ -42,8 +42,8 @@ class Encoding:
         categorical: Columns of numbers that are names of categories, such as postal codes.
         dates: Columns of text that are dates, in ISO 8601 (2024-12-31 or 2024-12-31 23:59:00).
         texts: Columns of text in many words, such as reviews, which differs in every row.
-        intervals: Intervals in which a column of numbers is divided at most; fewer where there are
-            few rows or many columns.
+        intervals: Intervals in which a column of numbers is divided at most, beside those that
+            begin at a very frequent number; fewer where there are few rows or many columns.
         max_categories: Categories kept for a column, the most frequent ones; the others, and
             those that never occur in the training split, count as unknown.
 
@@ -196,7 +196,7 @@ def learn_edges(values: np.ndarray, intervals: int) -> list[float]:
     """Returns the edges of intervals that hold about equally many of the values.
 
     A value that fills more than an interval by itself, such as the many zeros of a heavy-tailed
-    column, becomes an edge, and the other values share the remaining intervals.
+    column, becomes an edge beside those of the other values, which fill as many intervals.
 
     >>> learn_edges(np.array([0.0] * 90 + [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), 2)
     [0.0, 1.0, 5.5, 10.0]
