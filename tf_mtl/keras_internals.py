@@ -227,6 +227,11 @@ def forget_validation_data(model: keras.Model) -> None:
         del model._eval_epoch_iterator
 
 
+def has_its_data(arguments: dict[str, Any]) -> bool:
+    """Tells whether `evaluate` is called within `fit`, which has read the data it is given."""
+    return bool(arguments.get("_use_cached_eval_dataset"))
+
+
 def infers_shapes() -> bool:
     """Tells whether Keras only infers shapes now; variables then take no values."""
     return bool(in_stateless_scope())

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests.training.programs import LOSSES, arrays, network
 from tf_mtl import MultiTaskModel, build_model, heads, trunks
+from tf_mtl.training import fit_arguments
 
 
 def compiled():
@@ -157,6 +158,17 @@ def test_shapes_lists_and_names_of_labels():
         model.fit(x, y, validation_data=[x, {**y, "kind": y["kind"] + 9}], verbose=0)
     with pytest.raises(ValueError, match="text"):
         model.fit(x, {**y, "kind": np.array(["a"] * 64)}, verbose=0)
+
+
+def test_validation_data_are_looked_at_once(monkeypatch):
+    x, y, _ = arrays(64)
+    looks = []
+    check = fit_arguments.check_arrays
+    monkeypatch.setattr(
+        fit_arguments, "check_arrays", lambda *data: (looks.append(data[-1]), check(*data))
+    )
+    compiled().fit(x, y, validation_data=(x, y), epochs=3, verbose=0)
+    assert looks == ["training", "validation"]
 
 
 def test_nan_inputs_are_named_with_their_row():

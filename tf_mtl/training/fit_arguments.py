@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from ..keras_internals import has_its_data
 from .callbacks import Epochs, FirstBatch
 from .checks import check_arrays, complete_weights
 from .class_numbers import numbered, numbered_data
@@ -55,8 +56,10 @@ def evaluate_arguments(
     model: MultiTaskModel, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """Returns the arguments of `keras.Model.evaluate`, likewise."""
-    given = _looked_at(model, _by_name(keras.Model.evaluate, args, kwargs), "test")
-    return _numbered(model, given)
+    given = _by_name(keras.Model.evaluate, args, kwargs)
+    if has_its_data(given):  # looked at before training, and no longer used
+        return given
+    return _numbered(model, _looked_at(model, given, "test"))
 
 
 def _by_name(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
