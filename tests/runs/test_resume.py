@@ -1,10 +1,12 @@
 """A run that was interrupted ends as one that was not."""
 
+import errno
+
 import h5py
 import numpy as np
 import pytest
 
-from tf_mtl import runs
+from tf_mtl import MultiTaskModel, runs
 from tf_mtl.runs import checkpoint as checkpoints
 from tf_mtl.runs import recorder
 from tf_mtl.runs.folder import new_run
@@ -103,6 +105,16 @@ def test_a_run_stopped_in_its_first_epoch_starts_anew(tmp_path, interrupt, monke
         runs.load_model(stopped.value.run)
     monkeypatch.undo()
     assert runs.resume(stopped.value.run.path, verbose=0).epochs == 1
+
+
+def test_a_run_whose_disk_is_full_says_how_to_go_on(tmp_path, monkeypatch):
+    def full(model, file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(MultiTaskModel, "save", full)
+    with pytest.raises(runs.InputError, match=r"Epoch 1 .*No space left") as error:
+        runs.train(configuration(tmp_path, epochs=1))
+    assert str(error.value).endswith(f"tf-mtl train --resume {tmp_path / 'points' / '1'}")
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path, monkeypatch):

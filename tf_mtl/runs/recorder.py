@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import keras
 
 from ..data import Splits
 from .checkpoint import History, save_checkpoint
+from .errors import InputError
 from .folder import RunFolder, replacing
 from .monitor import Monitor
 
@@ -50,11 +52,18 @@ class Recorder(keras.callbacks.Callback):
         """Writes what the epoch brought; the checkpoint comes last and makes it count."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         self.history.append({**values, "seconds": round(time.monotonic() - self.started, 3)})
-        if self.watched.best(self.history) == epoch:
-            with replacing(self.run.best_model) as unfinished:
-                self.model.save(unfinished)
-        write_history(self.run, self.history)
-        save_checkpoint(self.run.checkpoints, self.model, self.history)
+        try:
+            if self.watched.best(self.history) == epoch:
+                with replacing(self.run.best_model) as unfinished:
+                    self.model.save(unfinished)
+            write_history(self.run, self.history)
+            save_checkpoint(self.run.checkpoints, self.model, self.history)
+        except OSError as error:  # a full disk, mostly
+            again = shlex.join(["tf-mtl", "train", "--resume", str(self.run.path)])
+            raise InputError(
+                f"Epoch {epoch + 1} could not be written to the run {self.run.path}: {error}. What "
+                f"was there before is whole. When there is room, go on with: {again}"
+            ) from error
         if self.watched.exhausted(self.history, self.patience):
             self.model.stop_training = True
 
