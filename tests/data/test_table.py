@@ -415,6 +415,15 @@ def test_text_beside_numbers_in_one_task_is_named():
     }
 
 
+@pytest.mark.parametrize("label", ["u", 1, 0.5])
+def test_a_task_without_training_labels_is_told(label):
+    late = [label if n < 270 else "v" if label == "u" else 0 for n in range(300)]
+    frame = pd.DataFrame({"x": range(300), "late": late, "known": [0, 1] * 150})
+    frame.loc[:240, "late"] = None
+    with pytest.raises(ValueError, match="'late' has no labelled row in the training split"):
+        data.from_dataframe(frame, {"late": "auto", "known": "auto"}, in_order=True)
+
+
 def test_several_columns_make_one_task():
     frame = pd.DataFrame(RANDOM.normal(size=(50, 3)), columns=["x", "east", "north"])
     frame["rain"], frame["wind"] = [0, 1] * 25, [1, 1, 0, 0, 1] * 10

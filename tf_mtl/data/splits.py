@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ..whole_numbers import check_whole
 from .epoch_order import EpochOrder
+from .labels.labels import known_labels
 from .targets import Target
 
 Arrays = np.ndarray | Mapping[str, np.ndarray]
@@ -163,14 +164,14 @@ def with_statistics(
     """Returns the targets with mean and deviation of regressions, from the training labels."""
     found = dict(targets)
     for task, target in targets.items():
+        known = np.any(known_labels(y[task]), axis=0)
+        if not (known.all() if target.kind == "regression" else known.any()):
+            raise ValueError(
+                f"Task {task!r} has no labelled row in the training split. "
+                "Give it labels or leave the task out."
+            )
         if target.kind == "regression" and target.mean is None:
             values = y[task].reshape(len(y[task]), -1).astype("float64")
-            labelled = ~np.isnan(values)
-            if not labelled.any(axis=0).all():
-                raise ValueError(
-                    f"Task {task!r} has no labelled row in the training split. "
-                    "Give it labels or leave the task out."
-                )
             deviation = np.nanstd(values, axis=0)
             found[task] = replace(
                 target,
