@@ -6,8 +6,8 @@ The package in the order of its pipeline:
 * `trunks`: inputs → features, shared by all tasks or one tensor for each
 * `heads`: features → one named output, with its loss, metrics and label rule
 * `losses`, `metrics`: what Keras lacks
+* `weightings`: T losses → T losses; in `compile(loss_weights=...)`
 * `aggregators`: T gradients → one; in `compile(aggregator=...)`
-* `weightings`: T losses → T losses; as functions so far
 * `training`: `MultiTaskModel` and `build_model`
 * `evaluation`: what learning the tasks together gains over training them singly
 * `export`: a trained model → a SavedModel that serves every task by name
