@@ -152,6 +152,32 @@ def test_shapes_lists_and_names_of_labels():
         model.fit(x, {**y, "kind": np.array(["a"] * 64)}, verbose=0)
 
 
+WEIGHTS = [
+    ([np.nan], "task 'sold', training row 9: nan is no finite number.*0 leaves a row out"),
+    (["2"], "task 'sold', training: expected numbers. Received the dtype <U"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), WEIGHTS)
+def test_sample_weights_that_are_no_numbers_are_refused(value, message):
+    x, y, weights = arrays(16)
+    weights["sold"] = np.concatenate([weights["sold"][:9], value, weights["sold"][10:]])
+    with pytest.raises(ValueError, match=f"Sample weights of {message}"):
+        compiled().fit(x, y, sample_weight=weights, verbose=0)
+    with pytest.raises(ValueError, match=r"Sample weights, training: .* number for each row"):
+        compiled().fit(x, y, sample_weight="balanced", verbose=0)
+    rows = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(16)
+    if value[0] != "2":
+        with pytest.raises(ValueError, match=f"Sample weights of {message}"):
+            compiled().fit(rows, verbose=0)
+
+
+def test_sample_weights_of_validation_that_no_task_has_are_refused():
+    x, y, weights = arrays(8)
+    with pytest.raises(ValueError, match=r"validation sample weights: 'prize'.*'price'"):
+        compiled().fit(x, y, validation_data=(x, y, {"prize": weights["price"]}), verbose=0)
+
+
 def test_nan_inputs_are_named_with_their_row():
     x, y, _ = arrays(64)
     x[5, 2] = np.nan

@@ -94,9 +94,35 @@ def check_arrays(model: MultiTaskModel, x: Any, y: Any, sample_weight: Any, wher
     """
     labels = as_task_dictionary(y, model.tasks, f"{where} labels")
     if isinstance(sample_weight, (Mapping, list, tuple)):
-        as_task_dictionary(sample_weight, model.tasks, f"{where} sample weights")
+        sample_weight = as_task_dictionary(sample_weight, model.tasks, f"{where} sample weights")
+    for problem in weight_problems(sample_weight):
+        raise ValueError(problem.message(where))
     for problem in problems(model, x, labels):
         raise ValueError(problem.message(where))
+
+
+def weight_problems(sample_weight: Any, first_row: int = 0) -> Iterator[Problem]:
+    """Yields sample weights that are no finite numbers; one of them would make all weights NaN.
+
+    Args:
+        sample_weight: None, weights of all tasks, or `{task: weights}`.
+        first_row: Number of the first row.
+    """
+    by_task = sample_weight if isinstance(sample_weight, Mapping) else {None: sample_weight}
+    for task, given in by_task.items():
+        if given is None:
+            continue
+        what = "Sample weights" if task is None else f"Sample weights of task {task!r}"
+        weights = np.asarray(given)
+        if weights.ndim == 0:
+            yield Problem(what, None, f"expected a number for each row. Received: {given!r}.")
+        elif weights.dtype.kind in "USO":
+            yield Problem(what, None, f"expected numbers. Received the dtype {weights.dtype}.")
+        else:
+            finite = np.isfinite(weights).reshape(len(weights), -1).all(axis=1)
+            for row in np.flatnonzero(~finite):
+                text = f"{weights[row]} is no finite number. A weight of 0 leaves a row out."
+                yield Problem(what, first_row + int(row), text)
 
 
 def _label_problems(
@@ -198,7 +224,7 @@ def wrong_label(error: Exception, rules: Mapping[str, LabelRule]) -> ValueError 
         error: What a step raised: a look at the first batch, or a class outside the range.
         rules: `{task: rule}` of the model.
     """
-    match = re.search(r"ValueError: ((?:Task|Input|Unknown task) .*)", str(error))
+    match = re.search(r"ValueError: ((?:Task|Input|Sample weights|Unknown task) .*)", str(error))
     if match:
         return ValueError(match.group(1).strip())
     match = re.search(

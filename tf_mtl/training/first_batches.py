@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from .checks import problems
+from .checks import problems, weight_problems
 from .streams import mapped
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ class FirstBatches:
 
     def _in_graph(self, number: tf.Tensor, element: Any, _: Any) -> Any:
         """Returns an element of a `tf.data.Dataset`; those of small numbers are looked at."""
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(element)
         if not isinstance(y, Mapping):
             return element
-        data = (x, {task: labels for task, labels in y.items() if labels is not None})
+        weights = weight if isinstance(weight, Mapping) else {None: weight}
+        data = (x, _present(y), _present(weights))
         specs = tf.nest.map_structure(tf.type_spec_from_value, data)
 
         def look(number: tf.Tensor, *tensors: tf.Tensor) -> bool:
@@ -77,14 +78,20 @@ class FirstBatches:
     def _in_python(self, x: Any, y: Any, sample_weight: Any) -> Any:
         if self.seen < self.batches and isinstance(y, Mapping):
             self.seen += 1
-            self._look(x, y)
+            self._look(x, y, sample_weight)
         return x, y, sample_weight
 
-    def _look(self, x: Any, y: Mapping[str, Any]) -> None:
-        x, y = keras.tree.map_structure(_as_array, (x, dict(y)))
+    def _look(self, x: Any, y: Mapping[str, Any], sample_weight: Any) -> None:
+        x, y, sample_weight = keras.tree.map_structure(_as_array, (x, dict(y), sample_weight))
+        for problem in weight_problems(sample_weight, self.rows):
+            raise ValueError(problem.message(self.where))
         for problem in problems(self.model, x, y, self.rows):
             raise ValueError(problem.message(self.where))
         self.rows += max(map(len, y.values()), default=0)
+
+
+def _present(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _as_array(value: Any) -> Any:

@@ -70,7 +70,7 @@ def _looked_at(model: MultiTaskModel, given: dict[str, Any], where: str) -> dict
     """Looks at labels, weights and inputs, and completes the weights."""
     if given.get("y") is not None:
         given["y"] = as_arrays(given["y"])
-        weight = given.get("sample_weight")
+        weight = as_arrays(given.get("sample_weight"))
         check_arrays(model, given.get("x"), given["y"], weight, where)
         given["sample_weight"] = complete_weights(given["y"], weight)
     else:
@@ -89,8 +89,9 @@ def _validation(model: MultiTaskModel, validation: Any) -> Any:
     if not (isinstance(validation, tuple) and len(validation) >= 2):
         return FirstBatches(model, "validation").over(validation)
     x, y = validation[0], as_arrays(validation[1])
-    check_arrays(model, x, y, None, "validation")
-    weights = [complete_weights(y, weight) for weight in validation[2:]]
+    weights = [as_arrays(weight) for weight in validation[2:]]
+    check_arrays(model, x, y, weights[0] if weights else None, "validation")
+    weights = [complete_weights(y, weight) for weight in weights]
     return (*as_strings((x, y)), *weights)
 
 
