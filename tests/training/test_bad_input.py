@@ -4,6 +4,7 @@ import warnings
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -176,6 +177,55 @@ def test_sample_weights_of_validation_that_no_task_has_are_refused():
     x, y, weights = arrays(8)
     with pytest.raises(ValueError, match=r"validation sample weights: 'prize'.*'price'"):
         compiled().fit(x, y, validation_data=(x, y, {"prize": weights["price"]}), verbose=0)
+
+
+INPUTS = [
+    (lambda x: x.astype(str), "expected numbers, received the dtype str.* with the text '"),
+    (
+        lambda x: pd.DataFrame(x).assign(first="a"),
+        "expected numbers, received the dtype object with the text 'a'",
+    ),
+    (lambda x: x[:, :3], r"expected the shape \[B, 8\], received \[B, 3\]"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), INPUTS)
+def test_inputs_of_another_type_or_shape_are_refused(change, message):
+    x, y, _ = arrays(8)
+    model = compiled()
+    for rows in (8, 4):  # the step is traced for any number of rows
+        model.fit(x[:rows], {task: labels[:rows] for task, labels in y.items()}, verbose=0)
+    with pytest.raises(ValueError, match=f"Input 'x', training: {message}"):
+        model.fit(change(x), y, verbose=0)
+    with pytest.raises(ValueError, match=f"Input 'x', validation: {message}"):
+        model.fit(x, y, validation_data=(change(x), y), verbose=0)
+    with pytest.raises(ValueError, match=f"Input 'x', prediction: {message}"):
+        model.predict(change(x), verbose=0)
+
+
+def test_data_sets_of_rows_and_with_one_hot_labels_are_refused():
+    x, y, _ = arrays(8)
+    rows = tf.data.Dataset.from_tensor_slices((x, {"kind": y["kind"], "sold": y["sold"]}))
+    with pytest.raises(ValueError, match=r"training data are rows, not batches.*batch\(32\)"):
+        compiled().fit(rows, verbose=0)
+    with pytest.raises(ValueError, match="test data are rows, not batches"):
+        compiled().evaluate(rows, verbose=0)
+    one_hot = tf.data.Dataset.from_tensor_slices((x, {"kind": np.eye(3)[y["kind"]]}))
+    with pytest.raises(ValueError, match=r"Task 'kind', training labels: .* look one-hot"):
+        compiled().fit(one_hot.batch(4), verbose=0)
+
+
+def test_what_is_wrong_with_a_batch_is_named():
+    x, y, weights = arrays(8)
+    model = compiled()
+    for method in (model.train_on_batch, model.test_on_batch):
+        with pytest.raises(ValueError, match=r"Task 'kind', batch labels, row 0: . is not a class"):
+            method(x, {**y, "kind": y["kind"] + 3})
+        with pytest.raises(ValueError, match=r"Task 'kind', batch labels: .* look one-hot"):
+            method(x, {**y, "kind": np.eye(3)[y["kind"]]})
+        with pytest.raises(ValueError, match=r"task 'sold', batch: .* 8 rows, received 3"):
+            method(x, y, {"sold": weights["sold"][:3]})
+        method(x, pd.DataFrame({"kind": y["kind"], "sold": y["sold"]}))
 
 
 def test_nan_inputs_are_named_with_their_row():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from .checks import problems, weight_problems
+from .checks import Problem, problems, shape_problem, weight_problems, wrong_inputs
 from .streams import mapped
 
 if TYPE_CHECKING:
@@ -42,11 +42,34 @@ class FirstBatches:
         looked at.
         """
         if isinstance(stream, tf.data.Dataset):
+            self._check_specs(stream.element_spec)
             return mapped(stream.enumerate(), self._in_graph)
         by_processes = getattr(stream, "use_multiprocessing", False)
         if isinstance(stream, (keras.utils.PyDataset, GeneratorType)) and not by_processes:
             return mapped(stream, self._in_python)
         return stream
+
+    def _check_specs(self, element: Any) -> None:
+        """Refuses what shapes and types tell, before the step is traced with them."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
+        specs = y.items() if isinstance(y, Mapping) else []
+        shapes = {
+            task: tuple(spec.shape)
+            for task, spec in specs
+            if isinstance(spec, tf.TensorSpec) and spec.shape.rank is not None
+        }
+        if shapes and not any(shapes.values()):
+            raise ValueError(
+                f"The {self.where} data are rows, not batches: the labels have no axis of rows. "
+                "Make batches of the data set: dataset.batch(32)."
+            )
+        for problem in wrong_inputs(self.model, x):
+            raise ValueError(problem.message(self.where))
+        for task, rule in self.model.label_rules.items():
+            output = tuple(self.model.task_outputs[task].shape)
+            text = shape_problem(rule, shapes[task], output) if shapes.get(task) else None
+            if text:
+                raise ValueError(Problem(f"Task {task!r}", None, text).message(self.where))
 
     def _in_graph(self, number: tf.Tensor, element: Any, _: Any) -> Any:
         """Returns an element of a `tf.data.Dataset`; those of small numbers are looked at."""
