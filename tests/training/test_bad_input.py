@@ -31,7 +31,14 @@ COMPILE = [
     ({"loss": {"price": ["mse", "mae"]}}, "needs one loss"),
     ({"loss": LOSSES, "loss_weights": {"prise": 1.0}}, "Unknown task in `loss_weights`"),
     ({"loss": LOSSES, "loss_weights": [1, 2, 3]}, "`loss_weights` is a list"),
-    ({"loss": LOSSES, "loss_weights": {"price": "2"}}, "must be a number"),
+    ({"loss": LOSSES, "loss_weights": {"price": "2"}}, "must be a finite number"),
+    ({"loss": LOSSES, "loss_weights": {"price": np.nan}}, r"must be a finite number.*nan"),
+    ({"loss": {"price": "msee"}}, "loss of task 'price': 'msee'. Did you mean 'mse'"),
+    ({"loss": "Auto"}, "loss of task 'kind': 'Auto'. Did you mean 'auto'"),
+    ({"loss": {"price": heads.Regression()}}, "loss of task 'price': <Regression"),
+    ({"loss": LOSSES, "metrics": {"sold": ["auc", "acuracy"]}}, "metric of task 'sold': 'acuracy'"),
+    ({"loss": LOSSES, "metrics": {"sold": 3}}, "metric of task 'sold': 3"),
+    ({"loss": LOSSES, "metrics": dict.fromkeys(["sold", "kind"], keras.metrics.AUC())}, "same AUC"),
     ({"loss": LOSSES, "metrics": ["mae"]}, "`metrics` is a list"),
     ({"loss": LOSSES, "metrics": {"kinds": "accuracy"}}, "Did you mean 'kind'"),
     ({"loss": LOSSES, "weighted_metrics": {"x": "mae"}}, "Unknown task in `weighted_metrics`"),
@@ -42,6 +49,26 @@ COMPILE = [
 def test_compile_names_the_mistake(arguments, message):
     with pytest.raises(ValueError, match=message):
         network().compile("sgd", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("categorical_accuracy", "'sparse_categorical_accuracy'"),
+        ("auc", "'accuracy'"),
+        ("mae", "'accuracy'"),
+    ],
+)
+def test_metrics_that_do_not_go_with_class_numbers(metric, message):
+    x, y, _ = arrays(8)
+    model = network()
+    model.compile("sgd", loss=dict(LOSSES), metrics={"kind": metric})
+    with pytest.raises(ValueError, match=f"'{metric}' of task 'kind' .*labels.*{message}"):
+        model.fit(x, y, verbose=0)
+    f1_score = [keras.metrics.F1Score()]
+    model.compile("sgd", loss=dict(LOSSES), metrics={"sold": f1_score})
+    with pytest.raises(ValueError, match=r"'f1_score' of task 'sold' .*Keras' error: FBetaScore"):
+        model.fit(x, y, verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +168,10 @@ def test_shapes_lists_and_names_of_labels():
         model.fit(x, {**y, "price": y["price"][:, :1]}, verbose=0)
     with pytest.raises(ValueError, match="one-hot"):
         model.fit(x, {**y, "kind": np.eye(3)[y["kind"]]}, verbose=0)
+    other = network()
+    other.compile("sgd", loss={"kind": "categorical_crossentropy"})
+    with pytest.raises(ValueError, match=r"\[B, 3\], received \[B\].*'sparse_categorical_cross"):
+        other.fit(x, {"kind": y["kind"]}, verbose=0)
     with pytest.raises(ValueError, match="as a dictionary"):
         model.fit(x, list(y.values()), verbose=0)
     with pytest.raises(ValueError, match="Did you mean 'kind'"):

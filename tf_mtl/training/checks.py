@@ -170,6 +170,8 @@ def shape_problem(
     hint = ""
     if _matches(shape, output) and len(output) == 2:
         hint = " They look one-hot: pass class numbers, labels.argmax(-1)."
+    elif len(shape) < 3 and shape[1:] in ((), (1,)) and len(output) == 2:
+        hint = " If they are class numbers, their loss is 'sparse_categorical_crossentropy'."
     return f"expected the shape {shapes}, received {_text(shape)}.{hint}"
 
 
