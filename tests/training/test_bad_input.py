@@ -414,6 +414,12 @@ def test_a_list_of_callbacks_is_used_again():
     assert len(callbacks.callbacks) == 4  # that of the user, the history, and two of the model's
 
 
+@pytest.mark.parametrize("inputs", [(4,), 4, None, {}, {"x": (4,)}, np.ones((2, 4))])
+def test_inputs_that_are_none(inputs):
+    with pytest.raises(ValueError, match=r"Expected `inputs` as keras.Input\(.* Received: "):
+        build_model(inputs, trunks.MLP([4]), {"price": heads.Regression()})
+
+
 def test_models_that_cannot_be_built():
     inputs = keras.Input((4,))
     dense = keras.layers.Dense(1)
