@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 
+from ..whole_numbers import is_whole
 from .base import BaseHead
 from .labels import FloatLabels, LabelRule
 
@@ -59,12 +60,13 @@ class Reconstruction(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.shape = [int(size) for size in shape]
-        if len(self.shape) not in (1, 3) or min(self.shape) < 1:
+        sizes = list(shape) if isinstance(shape, Iterable) else []
+        if len(sizes) not in (1, 3) or not all(is_whole(size) and size > 0 for size in sizes):
             raise ValueError(
                 "Reconstruction restores vectors, shape=[d], and images, shape=[height, width, "
-                f"channels]. Received: shape={tuple(shape)}."
+                f"channels]. Received: shape={shape!r}."
             )
+        self.shape = [int(size) for size in sizes]
         self.widths = [int(width) for width in widths]
         if any(width < 1 for width in self.widths):
             raise ValueError(f"`widths` must be at least 1 each. Received: {tuple(widths)}.")
