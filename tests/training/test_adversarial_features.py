@@ -198,6 +198,7 @@ def single():
     [
         (lambda: AdversarialFeatures(epsilon=0), "adversary=None"),
         (lambda: AdversarialFeatures(weight=-1.0), "above 0"),
+        (lambda: AdversarialFeatures("0.1"), "above 0. Received: epsilon='0.1'"),
         (lambda: network().compile("sgd", dict(LOSSES), adversary=0.1), "AdversarialFeatures"),
         (
             lambda: separate().compile("sgd", "mse", adversary=AdversarialFeatures()),

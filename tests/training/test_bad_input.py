@@ -204,6 +204,13 @@ def test_sample_weights_that_are_no_numbers_are_refused(value, message):
             compiled().fit(rows, verbose=0)
 
 
+@pytest.mark.parametrize("share", [20, -0.1, 1.0, "0.2"])
+def test_a_validation_split_that_is_no_share_is_refused(share):
+    x, y, _ = arrays(8)
+    with pytest.raises(ValueError, match=r"share of the rows.* 20 % write 0.2"):
+        compiled().fit(x, y, validation_split=share, verbose=0)
+
+
 def test_sample_weights_of_validation_that_no_task_has_are_refused():
     x, y, weights = arrays(8)
     with pytest.raises(ValueError, match=r"validation sample weights: 'prize'.*'price'"):

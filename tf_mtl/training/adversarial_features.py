@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from ..keras_internals import keras_mask
+from ..whole_numbers import is_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -49,9 +50,9 @@ class AdversarialFeatures:
 
     def __init__(self, epsilon: float = 0.05, weight: float = 1.0) -> None:
         for name, value in (("epsilon", epsilon), ("weight", weight)):
-            if not value > 0:
+            if not is_number(value) or value <= 0:
                 raise ValueError(
-                    f"AdversarialFeatures needs `{name}` above 0. Received: {name}={value}. To "
+                    f"AdversarialFeatures needs `{name}` above 0. Received: {name}={value!r}. To "
                     "train without an adversary, compile with adversary=None."
                 )
         self.epsilon = epsilon

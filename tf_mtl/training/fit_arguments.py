@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from ..whole_numbers import is_number
 from .callbacks import Epochs, FirstBatch
 from .checks import check_arrays, complete_weights
 from .class_numbers import numbered, numbered_data
@@ -34,6 +35,7 @@ def fit_arguments(
         ValueError: For what is wrong with labels, inputs or class weights.
     """
     given = _by_name(keras.Model.fit, args, kwargs)
+    _check_split(given.get("validation_split"))
     data = given.get("x")
     class_weight = given.pop("class_weight", None)
     given = _looked_at(model, given, "training")
@@ -57,6 +59,14 @@ def evaluate_arguments(
     """Returns the arguments of `keras.Model.evaluate`, likewise."""
     given = _looked_at(model, _by_name(keras.Model.evaluate, args, kwargs), "test")
     return _numbered(model, given)
+
+
+def _check_split(share: Any) -> None:
+    if share is not None and not (is_number(share) and 0 <= share < 1):
+        raise ValueError(
+            "`validation_split` is the share of the rows that is for validation, from 0 to below "
+            f"1. Received: validation_split={share!r}. For 20 % write 0.2."
+        )
 
 
 def _by_name(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
