@@ -70,6 +70,15 @@ def is_one_number(metric: keras.Metric, y_true: Any, y_pred: Any) -> bool:
     return len(keras.ops.shape(metric._fn(y_true, y_pred, **metric._fn_kwargs))) == 0
 
 
+def function_of(metric: keras.Metric) -> Any:
+    """Returns the function of labels and predictions that a metric is the mean of, or None.
+
+    >>> function_of(resolve_metric("categorical_accuracy")).__name__
+    'categorical_accuracy'
+    """
+    return getattr(metric, "_fn", None)
+
+
 def build_metric(metric: keras.Metric, y_true: Any, y_pred: Any) -> None:
     """Makes the variables of Keras' metrics that otherwise make them in their first update.
 

@@ -1,9 +1,10 @@
-"""Whole numbers that are arguments: Python's, and NumPy's as `labels.max() + 1` gives them."""
+"""Numbers that are arguments: Python's, and NumPy's as `labels.max() + 1` gives them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -14,6 +15,15 @@ def is_whole(value: object) -> bool:
     (True, False, False)
     """
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Tells whether a value is a finite number, Python's or NumPy's.
+
+    >>> is_number(0.5), is_number("0.5"), is_number(None), is_number(float("nan"))
+    (True, False, False, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_whole(value: Any, argument: str, least: int = 1, hint: str = "") -> int:

@@ -281,6 +281,13 @@ def test_the_image_among_several_inputs():
     assert np.abs(labels["box"] - boxes(found["photo"][..., 0] > 0.5)).max() < 1e-5
 
 
+def test_a_layer_or_a_list_of_tasks_is_refused():
+    flip = keras.layers.RandomFlip()
+    for arguments in ((flip, {"digit": "classification"}), ([flip], ["digit"])):
+        with pytest.raises(ValueError, match="Expected a list of layers, and the kinds"):
+            data.Augment(*arguments)
+
+
 def test_layers_are_copied_and_repeat_by_their_seed():
     x, y = scene()
     layer = LAYERS.RandomTranslation(0.2, 0.2, seed=3)

@@ -83,3 +83,19 @@ def test_rows_in_time_are_split_by_their_place():
 def test_impossible_splits_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.split(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"fractions": 0.8}, "three shares.* not 0.8"),
+        ({"fractions": ("80%", "10%", "10%")}, "three shares.*'80%'"),
+        ({"seed": None}, "`seed` must be a whole number of at least 0. Received: seed=None"),
+        ({"seed": "1"}, "`seed` must be a whole number.*seed='1'"),
+        ({"rows": [1, 2, 3]}, "`rows` must be a whole number"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.split(**{"rows": 100, **arguments})
+    data.split(np.int64(100), np.array([0.8, 0.1, 0.1]), np.int32(3))

@@ -199,6 +199,17 @@ def test_a_file_with_another_column(tmp_path):
         data.from_csv(pattern, TARGETS)
 
 
+@pytest.mark.parametrize("column", [pd.Series([1.0, 2.0]), polars.Series([1.0, 2.0])])
+def test_a_single_column_is_no_table(column):
+    with pytest.raises(ValueError, match=r"Expected a pandas.DataFrame.*, not Series"):
+        data.from_dataframe(column, {"pay": "regression"})
+
+
+def test_an_encoding_of_files_is_told_apart_from_that_of_columns():
+    with pytest.raises(ValueError, match=r"`encoding` says which columns.*'utf-8'"):
+        data.from_csv("rows.csv", {"pay": "regression"}, encoding="utf-8")
+
+
 def test_a_cell_is_named_by_its_file(tmp_path):
     pattern = write_parts(tmp_path)
     change(tmp_path, ",no,30.0", ",no,1e60")

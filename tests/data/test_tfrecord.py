@@ -210,6 +210,11 @@ def test_a_schema_that_does_not_fit(copy, change, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_data_set_in_place_of_splits_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"what the readers of tf_mtl.data return.* Received a _"):
+        data.write_tfrecord(tf.data.Dataset.range(3), tmp_path / "rows")
+
+
 def test_bad_files_are_named(copy):
     path = copy / "train-00001-of-00004.tfrecord"
     content = path.read_bytes()

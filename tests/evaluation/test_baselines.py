@@ -82,6 +82,8 @@ def test_misspelt_tasks_arrays_and_wrong_models_are_refused(data):
         single_task_baselines(build, data, None, data, tasks=["sing"], epochs=1)
     with pytest.raises(ValueError, match=r"`test` must be a tf\.data\.Dataset"):
         single_task_baselines(build, data, None, [1, 2], tasks=["sign"], epochs=1)
+    with pytest.raises(ValueError, match="`build` is a function from a list of tasks"):
+        single_task_baselines(build(["sign"]), data, None, data, tasks=["sign"], epochs=1)
     with pytest.raises(ValueError, match="single task 'sign'"):
         single_task_baselines(
             lambda tasks: build(list(HEADS)), data, None, data, tasks=["sign"], epochs=1

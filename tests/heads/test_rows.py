@@ -472,16 +472,35 @@ BAD = [
     (lambda: heads.Survival(0), "at least 1"),
     (lambda: heads.Survival(edges=[2.0, 1.0]), "increasing from above 0"),
     (lambda: heads.Survival(edges=[1.0, np.nan, 2.0]), "increasing from above 0"),
+    (lambda: heads.Survival(edges=5), "increasing from above 0"),
+    (lambda: heads.Classification(class_names="abc"), "list of names.*'abc'"),
+    (lambda: heads.Classification(3, "digit"), "list of names.*'digit'"),
+    (lambda: heads.Classification(class_names={"a", "b"}), "list of names, in the order"),
+    (lambda: heads.Ordinal(class_names={"a": 1, "b": 0}), "list of names, in the order"),
+    (lambda: heads.BinaryClassification(1), "list of names.*class_names=1"),
+    (lambda: heads.MultiLabel(class_names="abc"), "list of names.*'abc'"),
+    (lambda: heads.SequenceGeneration(5, vocabulary="abc"), "`vocabulary` must be a list of names"),
+    (lambda: heads.Regression(mean=None), "`mean` must be a number, .* Received: mean=None"),
+    (lambda: heads.Quantile(std="wide"), "`std` must be a number"),
+    (lambda: heads.Count(mean=None), "`mean` must be a number"),
+    (lambda: heads.Quantile(0.5), "at least one number.*Received: 0.5"),
     (lambda: heads.Embedding(0), "at least 1"),
+    (lambda: heads.Reconstruction(4), "vectors.*shape=4"),
+    (lambda: heads.Reconstruction("4"), "vectors.*shape='4'"),
     (lambda: heads.Reconstruction((3, 3)), "vectors"),
     (lambda: heads.Reconstruction((3, 0, 1)), "vectors"),
     (lambda: heads.Reconstruction((3,), [0]), "at least 1"),
     (lambda: heads.Reconstruction((3,), [4.9]), "whole number.*4.9"),
-    (lambda: heads.Reconstruction((3.7,)), "whole number.*3.7"),
+    (lambda: heads.Reconstruction((3.7,)), "vectors.*3.7"),
     (lambda: heads.Ranking("pointwise"), "'pairwise', 'listwise'"),
     (lambda: heads.Ranking(k=0), "at least 1"),
     (lambda: heads.Funnel("click", penalty=-1.0), "not be negative"),
 ]
+
+
+def test_a_head_of_ones_own_takes_a_single_metric():
+    head = heads.Head(keras.layers.Dense(1), "mse", "mae")
+    assert head.metric_identifiers == ["mae"]
 
 
 @pytest.mark.parametrize(("make", "message"), BAD)

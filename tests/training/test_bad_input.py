@@ -4,6 +4,7 @@ import warnings
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -32,7 +33,14 @@ COMPILE = [
     ({"loss": LOSSES, "metrics": {"price": "auto"}}, "`metrics` of task 'price' is 'auto'"),
     ({"loss": LOSSES, "loss_weights": {"prise": 1.0}}, "Unknown task in `loss_weights`"),
     ({"loss": LOSSES, "loss_weights": [1, 2, 3]}, "`loss_weights` is a list"),
-    ({"loss": LOSSES, "loss_weights": {"price": "2"}}, "must be a number"),
+    ({"loss": LOSSES, "loss_weights": {"price": "2"}}, "must be a finite number"),
+    ({"loss": LOSSES, "loss_weights": {"price": np.nan}}, r"must be a finite number.*nan"),
+    ({"loss": {"price": "msee"}}, "loss of task 'price': 'msee'. Did you mean 'mse'"),
+    ({"loss": "Auto"}, "loss of task 'kind': 'Auto'. Did you mean 'auto'"),
+    ({"loss": {"price": heads.Regression()}}, "loss of task 'price': <Regression"),
+    ({"loss": LOSSES, "metrics": {"sold": ["auc", "acuracy"]}}, "metric of task 'sold': 'acuracy'"),
+    ({"loss": LOSSES, "metrics": {"sold": 3}}, "metric of task 'sold': 3"),
+    ({"loss": LOSSES, "metrics": dict.fromkeys(["sold", "kind"], keras.metrics.AUC())}, "same AUC"),
     ({"loss": LOSSES, "metrics": ["mae"]}, "`metrics` is a list"),
     ({"loss": LOSSES, "metrics": {"kinds": "accuracy"}}, "Did you mean 'kind'"),
     ({"loss": LOSSES, "weighted_metrics": {"x": "mae"}}, "Unknown task in `weighted_metrics`"),
@@ -45,6 +53,26 @@ COMPILE = [
 def test_compile_names_the_mistake(arguments, message):
     with pytest.raises(ValueError, match=message):
         network().compile("sgd", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("categorical_accuracy", "'sparse_categorical_accuracy'"),
+        ("auc", "'accuracy'"),
+        ("mae", "'accuracy'"),
+    ],
+)
+def test_metrics_that_do_not_go_with_class_numbers(metric, message):
+    x, y, _ = arrays(8)
+    model = network()
+    model.compile("sgd", loss=dict(LOSSES), metrics={"kind": metric})
+    with pytest.raises(ValueError, match=f"'{metric}' of task 'kind' .*labels.*{message}"):
+        model.fit(x, y, verbose=0)
+    f1_score = [keras.metrics.F1Score()]
+    model.compile("sgd", loss=dict(LOSSES), metrics={"sold": f1_score})
+    with pytest.raises(ValueError, match=r"'f1_score' of task 'sold' .*Keras' error: FBetaScore"):
+        model.fit(x, y, verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +172,10 @@ def test_shapes_lists_and_names_of_labels():
         model.fit(x, {**y, "price": y["price"][:, :1]}, verbose=0)
     with pytest.raises(ValueError, match="one-hot"):
         model.fit(x, {**y, "kind": np.eye(3)[y["kind"]]}, verbose=0)
+    other = network()
+    other.compile("sgd", loss={"kind": "categorical_crossentropy"})
+    with pytest.raises(ValueError, match=r"\[B, 3\], received \[B\].*'sparse_categorical_cross"):
+        other.fit(x, {"kind": y["kind"]}, verbose=0)
     with pytest.raises(ValueError, match="as a dictionary"):
         model.fit(x, list(y.values()), verbose=0)
     with pytest.raises(ValueError, match="Did you mean 'kind'"):
@@ -169,6 +201,82 @@ def test_validation_data_are_looked_at_once(monkeypatch):
     )
     compiled().fit(x, y, validation_data=(x, y), epochs=3, verbose=0)
     assert looks == ["training", "validation"]
+
+
+WEIGHTS = [
+    ([np.nan], "task 'sold', training row 9: nan is no finite number.*0 leaves a row out"),
+    (["2"], "task 'sold', training: expected numbers. Received the dtype <U"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), WEIGHTS)
+def test_sample_weights_that_are_no_numbers_are_refused(value, message):
+    x, y, weights = arrays(16)
+    weights["sold"] = np.concatenate([weights["sold"][:9], value, weights["sold"][10:]])
+    with pytest.raises(ValueError, match=f"Sample weights of {message}"):
+        compiled().fit(x, y, sample_weight=weights, verbose=0)
+    with pytest.raises(ValueError, match=r"Sample weights, training: .* number for each row"):
+        compiled().fit(x, y, sample_weight="balanced", verbose=0)
+    rows = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(16)
+    if value[0] != "2":
+        with pytest.raises(ValueError, match=f"Sample weights of {message}"):
+            compiled().fit(rows, verbose=0)
+
+
+@pytest.mark.parametrize("share", [20, -0.1, 1.0, "0.2"])
+def test_a_validation_split_that_is_no_share_is_refused(share):
+    x, y, _ = arrays(8)
+    with pytest.raises(ValueError, match=r"share of the rows.* 20 % write 0.2"):
+        compiled().fit(x, y, validation_split=share, verbose=0)
+
+
+INPUTS = [
+    (lambda x: x.astype(str), "expected numbers, received the dtype str.* with the text '"),
+    (
+        lambda x: pd.DataFrame(x).assign(first="a"),
+        "expected numbers, received the dtype object with the text 'a'",
+    ),
+    (lambda x: x[:, :3], r"expected the shape \[B, 8\], received \[B, 3\]"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), INPUTS)
+def test_inputs_of_another_type_or_shape_are_refused(change, message):
+    x, y, _ = arrays(8)
+    model = compiled()
+    for rows in (8, 4):  # the step is traced for any number of rows
+        model.fit(x[:rows], {task: labels[:rows] for task, labels in y.items()}, verbose=0)
+    with pytest.raises(ValueError, match=f"Input 'x', training: {message}"):
+        model.fit(change(x), y, verbose=0)
+    with pytest.raises(ValueError, match=f"Input 'x', validation: {message}"):
+        model.fit(x, y, validation_data=(change(x), y), verbose=0)
+    with pytest.raises(ValueError, match=f"Input 'x', prediction: {message}"):
+        model.predict(change(x), verbose=0)
+
+
+def test_data_sets_of_rows_and_with_one_hot_labels_are_refused():
+    x, y, _ = arrays(8)
+    rows = tf.data.Dataset.from_tensor_slices((x, {"kind": y["kind"], "sold": y["sold"]}))
+    with pytest.raises(ValueError, match=r"training data are rows, not batches.*batch\(32\)"):
+        compiled().fit(rows, verbose=0)
+    with pytest.raises(ValueError, match="test data are rows, not batches"):
+        compiled().evaluate(rows, verbose=0)
+    one_hot = tf.data.Dataset.from_tensor_slices((x, {"kind": np.eye(3)[y["kind"]]}))
+    with pytest.raises(ValueError, match=r"Task 'kind', training labels: .* look one-hot"):
+        compiled().fit(one_hot.batch(4), verbose=0)
+
+
+def test_what_is_wrong_with_a_batch_is_named():
+    x, y, weights = arrays(8)
+    model = compiled()
+    for method in (model.train_on_batch, model.test_on_batch):
+        with pytest.raises(ValueError, match=r"Task 'kind', batch labels, row 0: . is not a class"):
+            method(x, {**y, "kind": y["kind"] + 3})
+        with pytest.raises(ValueError, match=r"Task 'kind', batch labels: .* look one-hot"):
+            method(x, {**y, "kind": np.eye(3)[y["kind"]]})
+        with pytest.raises(ValueError, match=r"task 'sold', batch: .* 8 rows, received 3"):
+            method(x, y, {"sold": weights["sold"][:3]})
+        method(x, pd.DataFrame({"kind": y["kind"], "sold": y["sold"]}))
 
 
 def test_nan_inputs_are_named_with_their_row():
@@ -334,6 +442,12 @@ def test_a_list_of_callbacks_is_used_again():
         history = model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=callbacks).history
     assert len(history["val_loss"]) == 2, "the history goes on, as in Keras"
     assert len(callbacks.callbacks) == 4  # that of the user, the history, and two of the model's
+
+
+@pytest.mark.parametrize("inputs", [(4,), 4, None, {}, {"x": (4,)}, np.ones((2, 4))])
+def test_inputs_that_are_none(inputs):
+    with pytest.raises(ValueError, match=r"Expected `inputs` as keras.Input\(.* Received: "):
+        build_model(inputs, trunks.MLP([4]), {"price": heads.Regression()})
 
 
 def test_models_that_cannot_be_built():

@@ -312,7 +312,7 @@ def test_keras_models_of_one_output_and_mixed_precision():
 
 @pytest.mark.parametrize(
     ("schedule", "message"),
-    [({}, "empty"), ({-1: True}, "whole numbers"), ({"1": True}, "whole numbers")],
+    [({}, "empty"), ([1], "dictionary"), ({-1: True}, "whole num"), ({"1": True}, "whole num")],
     ids=str,
 )
 def test_schedules_are_checked(schedule, message):
@@ -432,6 +432,8 @@ def test_factors_are_checked():
         layerwise_optimizer(model, "adam", {"body": 1.0})
     with pytest.raises(ValueError, match="rate"):
         layer_decay(model, 0.0)
+    with pytest.raises(ValueError, match="rate='half'"):
+        layer_decay(model, "half")
     used = keras.optimizers.Adam()
     used.build(model.trainable_variables)
     with pytest.raises(ValueError, match="in use already"):

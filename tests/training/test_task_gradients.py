@@ -82,6 +82,12 @@ def test_without_aggregator_a_batch_is_needed():
         compiled(aggregator="graddrop").fit(x, y, verbose=0, callbacks=[TaskGradients()])
 
 
+def test_a_model_that_is_not_compiled_is_refused():
+    x, y, _ = arrays(4)
+    with pytest.raises(ValueError, match="MultiTaskModel that is compiled with losses"):
+        task_gradients(network(), x, y)
+
+
 def test_what_is_no_batch_is_refused_before_training():
     x, y, _ = arrays(16)
     model = compiled()

@@ -122,7 +122,9 @@ def test_columns_of_a_table_are_labels():
         "size": np.ma.masked_array(np.where(np.isnan(size), 1e9, size), np.isnan(size)),
     }
     arrow = {name: pyarrow.array(values) for name, values in table.items()}
-    for labels in (arrays, table, dict(table.items()), polars.from_pandas(table), masked, arrow):
+    frames = (table, dict(table.items()), polars.from_pandas(table))
+    lists = {name: values.to_pylist() for name, values in arrow.items()}
+    for labels in (arrays, *frames, masked, arrow, lists):
         trained = model()
         trained.fit(x, labels, validation_data=(x, labels), shuffle=False, verbose=0)
         logs = trained.evaluate(x, labels, verbose=0, return_dict=True)
@@ -130,6 +132,18 @@ def test_columns_of_a_table_are_labels():
     for expected, *found in zip(*weights, strict=True):
         for each in found:
             np.testing.assert_array_equal(each, expected)
+
+
+def test_lists_are_labels_and_sample_weights():
+    x = np.ones((4, 3), "float32")
+    for animals in (["cat", None, "cat", np.nan], [1, 2, 0, -1], tuple(np.arange(4) % 3)):
+        named = isinstance(animals[0], str)
+        head = heads.Classification(class_names=["cat", "dog", "cow"] if named else list("abc"))
+        made = build_model(keras.Input((3,)), keras.layers.Dense(2), {"animal": head})
+        made.compile("sgd")
+        made.fit(x, {"animal": animals}, sample_weight={"animal": [1, 2, 0, 1.5]}, verbose=0)
+    with pytest.raises(ValueError, match="'animal', training labels, row 1: 7 is no text"):
+        made.fit(x, {"animal": ["a", 7, "b", "c"]}, verbose=0)
 
 
 def test_a_wrong_label_in_a_series_is_named():

@@ -209,7 +209,9 @@ def test_frames_are_what_time_distributed_of_keras_makes_of_them(tmp_path):
     ("make", "message"),
     [
         (lambda: trunks.MultiInput({"a": [3]}, "som"), "Did you mean 'sum'"),
-        (lambda: trunks.MultiInput({}), "at least one encoder"),
+        (lambda: trunks.MultiInput({}), "at least one. Received: {}"),
+        (lambda: trunks.MultiInput([trunks.MLP([4])]), "as {input: body}"),
+        (lambda: trunks.InputPerTask([4], [4]), "as {input: body}"),
         (lambda: trunks.MultiInput({"a": [3]})(inputs_of(b=(2,))), "without an encoder: 'b'"),
         (
             lambda: trunks.MultiInput({"a": [3], "b": [3]})(inputs_of(a=(2,))),

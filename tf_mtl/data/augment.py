@@ -63,6 +63,11 @@ class Augment:
         targets: Mapping[str, str | Target],
         image: str | None = None,
     ) -> None:
+        if not isinstance(layers, list | tuple) or not isinstance(targets, Mapping):
+            raise ValueError(
+                "Expected a list of layers, and the kinds of the labels as {task: kind or Target}. "
+                f"Received: layers={layers!r}, targets={targets!r}."
+            )
         self.targets = {
             task: target if isinstance(target, Target) else None for task, target in targets.items()
         }

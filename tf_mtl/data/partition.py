@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
+from ..whole_numbers import check_whole
 
 # A class with fewer rows than this is pooled with the other rare ones: it has too few to be
 # spread over three parts.
@@ -47,7 +49,8 @@ def split(
     >>> split(5, (0.6, 0.2, 0.2), in_order=True)
     (array([0, 1, 2]), array([3]), array([4]))
     """
-    _check_fractions(fractions)
+    check_whole(rows, "rows", 0)
+    _check(fractions, seed)
     train, valid, test = _parts(rows, fractions, seed, stratify, groups, in_order)
     return train, valid, test
 
@@ -66,7 +69,7 @@ def split_two(
     Arguments are those of `split`; only the ratio of the fractions of the training rows and of
     `part` counts: 1 for the validation rows, 2 for the test rows.
     """
-    _check_fractions(fractions)
+    _check(fractions, seed)
     share = fractions[part] / (fractions[0] + fractions[part])
     train, valid = _parts(rows, (1 - share, share), seed, stratify, groups, in_order)
     return train, valid
@@ -132,11 +135,15 @@ def _parts(
     return [np.sort(remaining), *reversed(parts)]
 
 
-def _check_fractions(fractions: Sequence[float]) -> None:
-    if len(fractions) != 3 or any(not 0 < part < 1 for part in fractions):
+def _check(fractions: Any, seed: int) -> None:
+    check_whole(seed, "seed", 0, "The same seed gives the same split.")
+    parts = list(fractions) if isinstance(fractions, Iterable) else []
+    if len(parts) != 3 or not all(
+        isinstance(part, float | np.number) and 0 < part < 1 for part in parts
+    ):
         raise ValueError(
             f"`fractions` must be three shares between 0 and 1 (training, validation, test), "
-            f"such as (0.8, 0.1, 0.1), not {tuple(fractions)}. None of the parts may be empty."
+            f"such as (0.8, 0.1, 0.1), not {fractions!r}. None of the parts may be empty."
         )
     if abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"`fractions` must sum to 1; {tuple(fractions)} sum to {sum(fractions)}.")

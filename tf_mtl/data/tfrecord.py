@@ -58,6 +58,11 @@ def write_tfrecord(
      'train-00000-of-00002.tfrecord', 'train-00001-of-00002.tfrecord',
      'valid-00000-of-00001.tfrecord']
     """
+    if not isinstance(splits, Splits):
+        raise ValueError(
+            "write_tfrecord writes what the readers of tf_mtl.data return, with training, "
+            f"validation and test rows. Received a {type(splits).__name__}."
+        )
     folder = Path(folder)
     if rows_per_shard < 1:
         raise ValueError(f"`rows_per_shard` must be at least 1, not {rows_per_shard}.")

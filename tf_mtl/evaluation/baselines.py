@@ -66,6 +66,11 @@ def single_task_baselines(
     >>> {task: sorted(metrics) for task, metrics in results.items()}
     {'a': ['loss', 'mae', 'r2'], 'b': ['accuracy', 'auc', 'loss']}
     """
+    if isinstance(build, keras.Model):
+        raise ValueError(
+            "`build` is a function from a list of tasks to a new, compiled model with these tasks. "
+            f"Received the model {build.name!r}."
+        )
     parts = {"train": train, "valid": valid, "test": test}
     if valid is None:
         del parts["valid"]

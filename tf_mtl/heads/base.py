@@ -6,6 +6,7 @@ import abc
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..keras_internals import keras_mask
 from ..masks import mean_of_steps
@@ -78,6 +79,23 @@ class BaseHead(keras.layers.Layer, abc.ABC):
     def class_names(self) -> list[str] | None:
         """Names of the classes in the order of the output, or None."""
         return None
+
+
+def numbers(argument: str, value: Any) -> list[float]:
+    """Returns a number, or a list or array of numbers, as a list.
+
+    Raises:
+        ValueError: For anything else.
+
+    >>> numbers("mean", 2), numbers("mean", [1, 2.5])
+    ([2.0], [1.0, 2.5])
+    """
+    try:
+        return [float(each) for each in np.ravel(value).tolist()]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`{argument}` must be a number, or a list of numbers. Received: {argument}={value!r}."
+        ) from None
 
 
 def pool(features: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from .base import BaseHead, pool, pooled_shape
+from .classes import names_in_order
 from .labels import BinaryLabels, LabelRule
 
 
@@ -40,12 +41,13 @@ class BinaryClassification(BaseHead):
         self, class_names: Sequence[str] | None = None, name: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if class_names is not None and (len(class_names) != 2 or class_names[0] == class_names[1]):
+        names = names_in_order(class_names)
+        if names is not None and (len(names) != 2 or names[0] == names[1]):
             raise ValueError(
                 "`class_names` must hold two different names, of class 0 and class 1. "
-                f"Received: {class_names}. For more classes use Classification."
+                f"Received: {names}. For more classes use Classification."
             )
-        self._class_names = list(class_names) if class_names is not None else None
+        self._class_names = names
         self.projection = keras.layers.Dense(
             1, activation="sigmoid", dtype=self.dtype_policy, name="probability"
         )

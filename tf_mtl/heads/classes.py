@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from ..whole_numbers import check_whole
@@ -31,7 +31,7 @@ class ClassesHead(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        names = None if class_names is None else list(class_names)
+        names = names_in_order(class_names)
         if num_classes is None and names is not None:
             num_classes = len(names)
         hint = "Or give `class_names`. For a yes-or-no task use BinaryClassification."
@@ -58,6 +58,30 @@ class ClassesHead(BaseHead):
         """Returns the arguments of the constructor."""
         config = {"num_classes": self.num_classes, "class_names": self._class_names}
         return {**super().get_config(), **config}
+
+
+def names_in_order(names: Any, argument: str = "class_names") -> list[Any] | None:
+    """Returns names as a list, or None as it is.
+
+    Args:
+        names: A list, array or series of names.
+        argument: Name of the argument, for the message.
+
+    Raises:
+        ValueError: For a single text, whose letters would be the names, and for what has no order
+            (a set) or two of them (a dictionary).
+
+    >>> names_in_order(("even", "odd"))
+    ['even', 'odd']
+    """
+    if names is None:
+        return None
+    if isinstance(names, (str, bytes, Mapping, Set)) or not isinstance(names, Iterable):
+        raise ValueError(
+            f"`{argument}` must be a list of names, in the order of the output. Received: "
+            f"{argument}={names!r}."
+        )
+    return list(names)
 
 
 def check_names(names: Sequence[str] | None, number: int) -> None:

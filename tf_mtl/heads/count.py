@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..losses import NegativeBinomial, Poisson
 from ..metrics import ColumnMeanAbsoluteError, MeanPoissonDeviance
 from ..names import check_known
-from .base import BaseHead, pool, pooled_shape
+from .base import BaseHead, numbers, pool, pooled_shape
 from .labels import LabelRule
 from .row_labels import CountLabels
 
@@ -69,13 +68,13 @@ class Count(BaseHead):
     ) -> None:
         super().__init__(name=name, **kwargs)
         check_known([distribution], _DISTRIBUTIONS, "distribution of counts")
-        means = np.ravel(mean).tolist()  # data sets have a list of one number
+        means = numbers("mean", mean)  # data sets have a list of one number
         if len(means) != 1 or not 0 < means[0] < math.inf:
             raise ValueError(
                 f"`mean` of a count must be one number greater than 0. Received: mean={mean}."
             )
         self.distribution = distribution
-        self.mean = float(means[0])
+        self.mean = means[0]
         self.exposure = exposure
         self.reads = () if exposure is None else (exposure,)
         self.projection = keras.layers.Dense(1, dtype=self.dtype_policy, name="log_mean")

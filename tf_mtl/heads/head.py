@@ -10,6 +10,7 @@ import keras
 from ..keras_internals import keras_logits, resolve_loss, set_keras_logits
 from ..losses import function_name, has_class_labels, has_class_numbers
 from .base import BaseHead
+from .classes import names_in_order
 from .labels import BinaryLabels, ClassLabels, FloatLabels, LabelRule
 
 
@@ -52,9 +53,10 @@ class Head(BaseHead):
             )
         self.layer = layer
         self.loss = loss
+        several = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
         # Not tracked: Keras would log these as well, in which nothing is counted.
-        object.__setattr__(self, "metric_identifiers", list(metrics))
-        self._class_names = list(class_names) if class_names is not None else None
+        object.__setattr__(self, "metric_identifiers", several)
+        self._class_names = names_in_order(class_names)
 
     def build(self, features_shape: tuple[int | None, ...]) -> None:
         """Builds the layer."""

@@ -9,7 +9,7 @@ import keras
 
 from ..whole_numbers import check_whole
 from .base import BaseHead, pool, pooled_shape
-from .classes import check_names
+from .classes import check_names, names_in_order
 from .labels import BinaryLabels, LabelRule
 
 
@@ -47,7 +47,7 @@ class MultiLabel(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        names = list(class_names) if class_names is not None else None
+        names = names_in_order(class_names)
         if num_labels is None and names is not None:
             num_labels = len(names)
         self.num_labels = check_whole(num_labels, "num_labels", hint="Or give `class_names`.")

@@ -9,11 +9,10 @@ from statistics import NormalDist
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..losses import Pinball, Standardized
 from ..metrics import ColumnMeanAbsoluteError, Coverage
-from .base import BaseHead, pool, pooled_shape
+from .base import BaseHead, numbers, pool, pooled_shape
 from .labels import LabelRule
 from .row_labels import NumberLabels
 
@@ -125,10 +124,10 @@ class Quantile(BaseHead):
 
 
 def _one(argument: str, value: float | Sequence[float]) -> float:
-    values = np.ravel(value).tolist()  # data sets have one number for each unit of a regression
+    values = numbers(argument, value)  # data sets have one number for each unit of a regression
     if len(values) != 1:
         raise ValueError(
             f"`{argument}` must be one number, since a Quantile head has a single target. "
             f"Received: {value}. Give each target a task of its own."
         )
-    return float(values[0])
+    return values[0]

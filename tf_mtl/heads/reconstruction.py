@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 
-from ..whole_numbers import check_whole
+from ..whole_numbers import check_whole, is_whole
 from .base import BaseHead
 from .labels import FloatLabels, LabelRule
 
@@ -60,12 +60,13 @@ class Reconstruction(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.shape = [check_whole(size, "shape", 0) for size in shape]
-        if len(self.shape) not in (1, 3) or 0 in self.shape:
+        sizes = list(shape) if isinstance(shape, Iterable) else []
+        if len(sizes) not in (1, 3) or not all(is_whole(size) and size > 0 for size in sizes):
             raise ValueError(
                 "Reconstruction restores vectors, shape=[d], and images, shape=[height, width, "
-                f"channels]. Received: shape={tuple(shape)}."
+                f"channels]. Received: shape={shape!r}."
             )
+        self.shape = [int(size) for size in sizes]
         self.widths = [check_whole(width, "widths") for width in widths]
         self.activation = activation
         self.loss = loss

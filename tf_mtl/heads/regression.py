@@ -11,7 +11,7 @@ import numpy as np
 from ..losses import Standardized
 from ..metrics import StandardizedR2
 from ..whole_numbers import check_whole
-from .base import BaseHead, pool, pooled_shape
+from .base import BaseHead, numbers, pool, pooled_shape
 from .labels import FloatLabels, LabelRule
 
 
@@ -136,7 +136,7 @@ def per_unit(argument: str, value: float | Sequence[float], units: int) -> list[
     >>> per_unit("mean", 2, 3)
     [2.0, 2.0, 2.0]
     """
-    values = [float(item) for item in np.atleast_1d(np.asarray(value))]
+    values = numbers(argument, value)
     if len(values) == 1:
         values = values * units
     if len(values) != units:

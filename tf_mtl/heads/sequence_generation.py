@@ -14,6 +14,7 @@ from ..metrics import SequenceAccuracy
 from ..whole_numbers import check_whole
 from .base import BaseHead
 from .beam_search import beam_search
+from .classes import names_in_order
 from .labels import LabelRule
 from .sequence_labels import SequenceLabels
 
@@ -67,7 +68,7 @@ class SequenceGeneration(BaseHead):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        vocabulary = list(vocabulary) if vocabulary is not None else None
+        vocabulary = names_in_order(vocabulary, "vocabulary")
         if vocabulary_size is None and vocabulary is not None:
             vocabulary_size = len(vocabulary)
         hint = "Or give `vocabulary`."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -128,11 +128,11 @@ def checked_edges(edges: Sequence[float] | None) -> list[float] | None:
     """Returns the edges as floats, or raises `ValueError` unless they increase from above 0."""
     if edges is None:
         return None
-    ends = [float(edge) for edge in edges]
+    ends = [float(edge) for edge in edges] if isinstance(edges, Iterable) else []
     if not ends or not all(a < b for a, b in itertools.pairwise([0.0, *ends])):  # NaN neither
         raise ValueError(
             "`edges` are the upper ends of the bins: at least one number, increasing from above 0 "
-            f"(time 0 itself is not an edge). Received: {list(edges)}."
+            f"(time 0 itself is not an edge). Received: {edges!r}."
         )
     return ends
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -44,11 +44,12 @@ class Pinball(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.quantiles = [float(quantile) for quantile in quantiles]
+        several = isinstance(quantiles, Iterable) and not isinstance(quantiles, str)
+        self.quantiles = [float(quantile) for quantile in quantiles] if several else []
         if not self.quantiles or not all(0 < quantile < 1 for quantile in self.quantiles):
             raise ValueError(
                 "`quantiles` must hold at least one number, each greater than 0 and less than 1. "
-                f"Received: {quantiles}."
+                f"Received: {quantiles!r}."
             )
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import keras
@@ -17,9 +19,12 @@ from ..heads import (
 )
 from ..keras_internals import resolve_loss
 from ..losses import function_name
-from ..names import check_known
+from ..names import check_known, nearest
 from ..weightings import LossWeighting
 from ..weightings import get as get_weighting
+
+_SHORT = ("auto", "mse", "mae", "mape", "msle")
+_BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names for which Keras looks at the labels
 
 
 def losses_by_task(
@@ -33,7 +38,8 @@ def losses_by_task(
         heads: Those of them that end in a head of this package.
 
     Raises:
-        ValueError: For a list, an unknown task, or "auto" where only some tasks have a head.
+        ValueError: For a list, an unknown task, a loss that Keras does not know, or "auto" where
+            a task has no head.
     """
     if isinstance(loss, str) and loss == "auto":
         plain = [task for task in tasks if task not in heads]
@@ -43,17 +49,19 @@ def losses_by_task(
                 "that are no heads of tf_mtl. Wrap them, tf_mtl.heads.Head(layer, loss=...), or "
                 "pass loss={task: ...}."
             )
-        return {task: heads[task].default_loss for task in tasks if task in heads}
+        return _checked({task: heads[task].default_loss for task in tasks if task in heads})
     loss = _one_as_dictionary(loss, tasks)
     if isinstance(loss, Mapping):
         check_known(loss, tasks, "task in `loss`:")
         given = {task: _one(task, value) for task, value in loss.items() if value is not None}
-        return {
-            task: _head(task, heads, "loss").default_loss if is_auto(value) else value
-            for task, value in given.items()
-        }
+        return _checked(
+            {
+                task: _head(task, heads, "loss").default_loss if is_auto(value) else value
+                for task, value in given.items()
+            }
+        )
     _refuse_list(loss, "loss", tasks)
-    return {} if loss is None else dict.fromkeys(tasks, loss)
+    return {} if loss is None else _checked(dict.fromkeys(tasks, loss))
 
 
 def metrics_by_task(
@@ -69,7 +77,8 @@ def metrics_by_task(
         argument: Name of the argument, for the messages.
 
     Raises:
-        ValueError: For a list where there are several tasks, or an unknown task.
+        ValueError: For a list where there are several tasks, an unknown task, a metric that Keras
+            does not know or that several tasks share, or "auto" for a task without a head.
     """
     if metrics is None:
         return {}
@@ -92,6 +101,7 @@ def metrics_by_task(
         for each in value if isinstance(value, (list, tuple)) else [value]:
             found = _head(task, heads, argument).default_metrics if is_auto(each) else [each]
             resolved[task].extend(found)
+    _check_metrics(resolved)
     return resolved
 
 
@@ -137,9 +147,10 @@ def static_weights(loss_weights: Any, tasks: Sequence[str]) -> dict[str, float]:
         )
     check_known(loss_weights, tasks, "task in `loss_weights`:")
     for task, value in loss_weights.items():
-        if isinstance(value, (str, bytes, bool)) or not hasattr(value, "__float__"):
+        is_number = hasattr(value, "__float__") and not isinstance(value, (str, bytes, bool))
+        if not is_number or (isinstance(value, Real) and not math.isfinite(value)):
             raise ValueError(
-                f"The loss weight of task {task!r} must be a number. Received: {value!r}."
+                f"The loss weight of task {task!r} must be a finite number. Received: {value!r}."
             )
     return dict(loss_weights)
 
@@ -181,6 +192,52 @@ def _other_loss(head: BaseHead, loss: Any) -> bool:
 def _names_crossentropy(loss: Any) -> bool:
     """Whether Keras will choose among its cross-entropies by the shapes of the labels."""
     return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
+
+
+def _checked(losses: dict[str, Any]) -> dict[str, Any]:
+    """Returns the losses, or raises `ValueError` for one that Keras cannot make a loss of."""
+    for task, loss in losses.items():
+        if isinstance(loss, (keras.layers.Layer, keras.Metric)):
+            _refuse(loss, "loss", task, keras.losses)
+        if not _names_crossentropy(loss):
+            _check_identifier(loss, "loss", task, keras.losses)
+    return losses
+
+
+def _check_metrics(metrics: Mapping[str, Sequence[Any]]) -> None:
+    task_of: dict[int, str] = {}
+    for task, identifiers in metrics.items():
+        for metric in identifiers:
+            chosen_by_shape = isinstance(metric, str) and metric.lower() in _BY_SHAPE
+            if not chosen_by_shape:
+                _check_identifier(metric, "metric", task, keras.metrics)
+            if isinstance(metric, keras.Metric) and task_of.setdefault(id(metric), task) != task:
+                raise ValueError(
+                    f"The same {type(metric).__name__} {metric.name!r} is given for the tasks "
+                    f"{task_of[id(metric)]!r} and {task!r}, whose results it would mix. Make one "
+                    "for each task."
+                )
+
+
+def _check_identifier(identifier: Any, what: str, task: str, module: Any) -> None:
+    """Raises `ValueError` for a name that is none of Keras', and for what is nothing to call."""
+    if isinstance(identifier, str):
+        try:
+            module.get(identifier)
+        except ValueError:
+            _refuse(identifier, what, task, module)
+    elif not callable(identifier) and not isinstance(identifier, Mapping):
+        _refuse(identifier, what, task, module)
+
+
+def _refuse(identifier: Any, what: str, task: str, module: Any) -> None:
+    names = [name for name in dir(module) if name.islower() and not name.endswith(("__", "ize"))]
+    name = nearest(identifier, [*_SHORT, *names]) if isinstance(identifier, str) else None
+    guess = f" Did you mean {name!r}?" if name else ""
+    raise ValueError(
+        f"Unknown {what} of task {task!r}: {identifier!r}.{guess} Pass a name or an object of "
+        f"{module.__name__}, or a function of labels and predictions."
+    )
 
 
 def is_auto(value: Any) -> bool:

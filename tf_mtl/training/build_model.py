@@ -54,6 +54,12 @@ def build_model(
             f"Received: {heads!r}."
         )
     check_task_names(heads)
+    flat = keras.tree.flatten(inputs)
+    if not flat or not all(isinstance(each, keras.KerasTensor) for each in flat):
+        raise ValueError(
+            "Expected `inputs` as keras.Input((8,), name=...), or a dictionary or list of such. "
+            f"Received: {inputs!r}."
+        )
     features = trunk(inputs, list(heads)) if isinstance(trunk, Trunk) else itself(trunk, inputs)
     if isinstance(features, Mapping):
         check_known(features, list(heads), "task in the trunk's features:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -94,9 +95,45 @@ def check_arrays(model: MultiTaskModel, x: Any, y: Any, sample_weight: Any, wher
     """
     labels = as_task_dictionary(y, model.tasks, f"{where} labels")
     if isinstance(sample_weight, (Mapping, list, tuple)):
-        as_task_dictionary(sample_weight, model.tasks, f"{where} sample weights")
+        sample_weight = as_task_dictionary(sample_weight, model.tasks, f"{where} sample weights")
+    for problem in weight_problems(sample_weight):
+        raise ValueError(problem.message(where))
+    _check_lengths(labels, sample_weight, where)
     for problem in problems(model, x, labels):
         raise ValueError(problem.message(where))
+
+
+def _check_lengths(labels: Mapping[str, Any], sample_weight: Any, where: str) -> None:
+    by_task = isinstance(sample_weight, Mapping)
+    for task, values in labels.items():
+        given = sample_weight.get(task) if by_task else sample_weight
+        if given is not None and hasattr(values, "__len__") and len(given) != len(values):
+            text = f"expected weights of {len(values)} rows, received {len(given)}."
+            raise ValueError(Problem(f"Sample weights of task {task!r}", None, text).message(where))
+
+
+def weight_problems(sample_weight: Any, first_row: int = 0) -> Iterator[Problem]:
+    """Yields sample weights that are no finite numbers; one of them would make all weights NaN.
+
+    Args:
+        sample_weight: None, weights of all tasks, or `{task: weights}`.
+        first_row: Number of the first row.
+    """
+    by_task = sample_weight if isinstance(sample_weight, Mapping) else {None: sample_weight}
+    for task, given in by_task.items():
+        if given is None:
+            continue
+        what = "Sample weights" if task is None else f"Sample weights of task {task!r}"
+        weights = np.asarray(given)
+        if weights.ndim == 0:
+            yield Problem(what, None, f"expected a number for each row. Received: {given!r}.")
+        elif weights.dtype.kind in "USO":
+            yield Problem(what, None, f"expected numbers. Received the dtype {weights.dtype}.")
+        else:
+            finite = np.isfinite(weights).reshape(len(weights), -1).all(axis=1)
+            for row in np.flatnonzero(~finite):
+                text = f"{weights[row]} is no finite number. A weight of 0 leaves a row out."
+                yield Problem(what, first_row + int(row), text)
 
 
 def _label_problems(
@@ -104,7 +141,7 @@ def _label_problems(
 ) -> Iterator[Problem]:
     what = f"Task {task!r}"
     rule = model.label_rules[task]
-    wrong_shape = _shape_problem(rule, labels.shape, tuple(model.task_outputs[task].shape))
+    wrong_shape = shape_problem(rule, labels.shape, tuple(model.task_outputs[task].shape))
     if wrong_shape:
         yield Problem(what, None, wrong_shape)
         return
@@ -122,8 +159,8 @@ def _label_problems(
         start = start + row + 1 if found else stop
 
 
-def _shape_problem(
-    rule: LabelRule, shape: tuple[int, ...], output: tuple[int | None, ...]
+def shape_problem(
+    rule: LabelRule, shape: tuple[int | None, ...], output: tuple[int | None, ...]
 ) -> str | None:
     """Says why labels of `shape` `[B, ...]` do not go with an output, or None."""
     expected = rule.label_shapes(output)
@@ -133,6 +170,8 @@ def _shape_problem(
     hint = ""
     if _matches(shape, output) and len(output) == 2:
         hint = " They look one-hot: pass class numbers, labels.argmax(-1)."
+    elif len(shape) < 3 and shape[1:] in ((), (1,)) and len(output) == 2:
+        hint = " If they are class numbers, their loss is 'sparse_categorical_crossentropy'."
     return f"expected the shape {shapes}, received {_text(shape)}.{hint}"
 
 
@@ -140,15 +179,18 @@ def _text(shape: tuple[int | None, ...]) -> str:
     return f"[{', '.join(['B', *map(str, shape[1:])])}]"
 
 
-def _matches(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+def _matches(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
     return len(shape) == len(expected) and all(
-        side is None or side == size for size, side in zip(shape[1:], expected[1:], strict=True)
+        None in (side, size) or side == size
+        for size, side in zip(shape[1:], expected[1:], strict=True)
     )
 
 
 def _input_problems(model: MultiTaskModel, x: Any, first_row: int) -> Iterator[Problem]:
-    """Yields rows whose NaN or infinite inputs reach the outputs."""
-    for name, values in _named_inputs(model, x):
+    """Yields inputs of another type or shape, and rows whose NaN or infinity reach the outputs."""
+    found = list(wrong_inputs(model, x))
+    yield from found
+    for name, values in [] if found else _named_inputs(model, x):
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim == 0:
             continue
         bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
@@ -171,6 +213,45 @@ def _input_problems(model: MultiTaskModel, x: Any, first_row: int) -> Iterator[P
                 )
 
 
+def wrong_inputs(model: MultiTaskModel, x: Any) -> Iterator[Problem]:
+    """Yields inputs that have text where the model has numbers, or sides of another length.
+
+    Keras sees them late: TensorFlow's error comes out of a step that is traced for any shape.
+
+    Args:
+        model: A model.
+        x: Arrays of inputs, or `tf.TypeSpec`s of them.
+    """
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    for name, given in _named_inputs(model, x):
+        expected = inputs.get(name)
+        values = np.asarray(given) if hasattr(given, "to_numpy") else given
+        if expected is None or not isinstance(values, (np.ndarray, tf.Tensor, tf.TensorSpec)):
+            continue
+        if expected.dtype != "string" and _is_text(values.dtype):
+            yield Problem(f"Input {name!r}", None, _no_numbers(values))
+        elif tf.TensorShape(values.shape).rank == len(expected.shape) > 0:
+            shape = tuple(values.shape)
+            if not _matches(shape, expected.shape):
+                text = f"expected the shape {_text(expected.shape)}, received {_text(shape)}."
+                yield Problem(f"Input {name!r}", None, text)
+
+
+def _is_text(dtype: Any) -> bool:
+    return dtype == tf.string or (isinstance(dtype, np.dtype) and dtype.kind in "USO")
+
+
+def _no_numbers(values: Any) -> str:
+    cells = values.ravel() if isinstance(values, np.ndarray) else ()
+    text = next((str(cell) for cell in cells if isinstance(cell, str | bytes)), None)
+    dtype = getattr(values.dtype, "name", values.dtype)
+    return (
+        f"expected numbers, received the dtype {dtype}"
+        f"{'' if text is None else f' with the text {text!r}'}. Convert the array, "
+        "x.astype('float32'), or give the model a layer that reads texts."
+    )
+
+
 def _is_finite(weight: Any) -> bool:
     value = tf.convert_to_tensor(weight)
     return not value.dtype.is_floating or bool(tf.reduce_all(tf.math.is_finite(value)))
@@ -191,6 +272,22 @@ def _named_inputs(model: MultiTaskModel, x: Any) -> list[tuple[str, Any]]:
     return list(zip(names, flat, strict=False))
 
 
+@contextlib.contextmanager
+def batch_explained(model: MultiTaskModel, x: Any, y: Any, sample_weight: Any) -> Iterator[None]:
+    """Raises the error of `check_arrays` where a step with a batch fails, if there is one.
+
+    A batch is not looked at before: the step would wait for it.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, tf.errors.OpError):
+        try:
+            check_arrays(model, x, y, sample_weight, "batch")
+        except ValueError as problem:
+            raise problem from None
+        raise
+
+
 def wrong_label(error: Exception, rules: Mapping[str, LabelRule]) -> ValueError | None:
     """Returns the error about a label that hides in one of TensorFlow's, or None.
 
@@ -198,7 +295,7 @@ def wrong_label(error: Exception, rules: Mapping[str, LabelRule]) -> ValueError 
         error: What a step raised: a look at the first batch, or a class outside the range.
         rules: `{task: rule}` of the model.
     """
-    match = re.search(r"ValueError: ((?:Task|Input|Unknown task) .*)", str(error))
+    match = re.search(r"ValueError: ((?:Task|Input|Sample weights|Unknown task) .*)", str(error))
     if match:
         return ValueError(match.group(1).strip())
     match = re.search(

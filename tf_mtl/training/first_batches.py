@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from .checks import problems
+from .checks import Problem, problems, shape_problem, weight_problems, wrong_inputs
 from .streams import mapped
 
 if TYPE_CHECKING:
@@ -42,18 +42,42 @@ class FirstBatches:
         looked at.
         """
         if isinstance(stream, tf.data.Dataset):
+            self._check_specs(stream.element_spec)
             return mapped(stream.enumerate(), self._in_graph)
         by_processes = getattr(stream, "use_multiprocessing", False)
         if isinstance(stream, (keras.utils.PyDataset, GeneratorType)) and not by_processes:
             return mapped(stream, self._in_python)
         return stream
 
+    def _check_specs(self, element: Any) -> None:
+        """Refuses what shapes and types tell, before the step is traced with them."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
+        specs = y.items() if isinstance(y, Mapping) else []
+        shapes = {
+            task: tuple(spec.shape)
+            for task, spec in specs
+            if isinstance(spec, tf.TensorSpec) and spec.shape.rank is not None
+        }
+        if shapes and not any(shapes.values()):
+            raise ValueError(
+                f"The {self.where} data are rows, not batches: the labels have no axis of rows. "
+                "Make batches of the data set: dataset.batch(32)."
+            )
+        for problem in wrong_inputs(self.model, x):
+            raise ValueError(problem.message(self.where))
+        for task, rule in self.model.label_rules.items():
+            output = tuple(self.model.task_outputs[task].shape)
+            text = shape_problem(rule, shapes[task], output) if shapes.get(task) else None
+            if text:
+                raise ValueError(Problem(f"Task {task!r}", None, text).message(self.where))
+
     def _in_graph(self, number: tf.Tensor, element: Any, _: Any) -> Any:
         """Returns an element of a `tf.data.Dataset`; those of small numbers are looked at."""
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(element)
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(element)
         if not isinstance(y, Mapping):
             return element
-        data = (x, {task: labels for task, labels in y.items() if labels is not None})
+        weights = weight if isinstance(weight, Mapping) else {None: weight}
+        data = (x, _present(y), _present(weights))
         specs = tf.nest.map_structure(tf.type_spec_from_value, data)
 
         def look(number: tf.Tensor, *tensors: tf.Tensor) -> bool:
@@ -77,14 +101,20 @@ class FirstBatches:
     def _in_python(self, x: Any, y: Any, sample_weight: Any) -> Any:
         if self.seen < self.batches and isinstance(y, Mapping):
             self.seen += 1
-            self._look(x, y)
+            self._look(x, y, sample_weight)
         return x, y, sample_weight
 
-    def _look(self, x: Any, y: Mapping[str, Any]) -> None:
-        x, y = keras.tree.map_structure(_as_array, (x, dict(y)))
+    def _look(self, x: Any, y: Mapping[str, Any], sample_weight: Any) -> None:
+        x, y, sample_weight = keras.tree.map_structure(_as_array, (x, dict(y), sample_weight))
+        for problem in weight_problems(sample_weight, self.rows):
+            raise ValueError(problem.message(self.where))
         for problem in problems(self.model, x, y, self.rows):
             raise ValueError(problem.message(self.where))
         self.rows += max(map(len, y.values()), default=0)
+
+
+def _present(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _as_array(value: Any) -> Any:

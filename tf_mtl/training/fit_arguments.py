@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from ..keras_internals import has_its_data
+from ..whole_numbers import is_number
 from .callbacks import Epochs, FirstBatch
 from .checks import check_arrays, complete_weights
 from .class_numbers import numbered, numbered_data
@@ -35,6 +36,7 @@ def fit_arguments(
         ValueError: For what is wrong with labels, inputs or class weights.
     """
     given = _by_name(keras.Model.fit, args, kwargs)
+    _check_split(given.get("validation_split"))
     data = given.get("x")
     class_weight = given.pop("class_weight", None)
     given = _looked_at(model, given, "training")
@@ -62,6 +64,14 @@ def evaluate_arguments(
     return _numbered(model, _looked_at(model, given, "test"))
 
 
+def _check_split(share: Any) -> None:
+    if share is not None and not (is_number(share) and 0 <= share < 1):
+        raise ValueError(
+            "`validation_split` is the share of the rows that is for validation, from 0 to below "
+            f"1. Received: validation_split={share!r}. For 20 % write 0.2."
+        )
+
+
 def _by_name(method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     given = dict(inspect.signature(method).bind(None, *args, **kwargs).arguments)
     del given["self"]
@@ -73,7 +83,7 @@ def _looked_at(model: MultiTaskModel, given: dict[str, Any], where: str) -> dict
     """Looks at labels, weights and inputs, and completes the weights."""
     if given.get("y") is not None:
         given["y"] = as_arrays(given["y"])
-        weight = given.get("sample_weight")
+        weight = as_arrays(given.get("sample_weight"))
         check_arrays(model, given.get("x"), given["y"], weight, where)
         given["sample_weight"] = complete_weights(given["y"], weight)
     else:
@@ -92,7 +102,7 @@ def _validation(model: MultiTaskModel, validation: Any) -> Any:
     if not (isinstance(validation, (tuple, list)) and len(validation) >= 2):
         return FirstBatches(model, "validation").over(validation)
     x, y, weight = keras.utils.unpack_x_y_sample_weight(validation)
-    y = as_arrays(y)
+    y, weight = as_arrays(y), as_arrays(weight)
     check_arrays(model, x, y, weight, "validation")
     return (*as_strings((x, y)), complete_weights(y, weight))
 

@@ -54,6 +54,11 @@ class GradualUnfreezing(keras.callbacks.Callback):
 
     def __init__(self, schedule: Mapping[int, Trainable], network: str | None = None) -> None:
         super().__init__()
+        if not isinstance(schedule, Mapping):
+            raise ValueError(
+                "A schedule is a dictionary {epoch: what is trained from it on}. "
+                f"Received: {schedule!r}."
+            )
         for epoch in schedule:
             if not is_whole(epoch) or epoch < 0:
                 raise ValueError(

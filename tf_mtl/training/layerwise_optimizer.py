@@ -10,6 +10,7 @@ import keras
 from ..keras_internals import sublayers
 from ..names import check_known
 from ..trunks.freezing import leaf_layers
+from ..whole_numbers import is_number
 
 
 @keras.saving.register_keras_serializable(package="tf_mtl")
@@ -249,8 +250,8 @@ def layer_decay(network: keras.Model, rate: float) -> dict[str, float]:
     >>> layer_decay(network, 0.5)
     {'a': 0.25, 'b': 0.5, 'c': 1.0}
     """
-    if not 0 < rate <= 1:
-        raise ValueError(f"`rate` must be in (0, 1]. Received: rate={rate}.")
+    if not is_number(rate) or not 0 < rate <= 1:
+        raise ValueError(f"`rate` must be in (0, 1]. Received: rate={rate!r}.")
     trained = (layer.name for layer in leaf_layers([network]) if layer.trainable_weights)
     names = list(dict.fromkeys(trained))  # copies in experts are as deep as each other
     if not names:

@@ -19,7 +19,14 @@ from .adversarial_features import AdversarialFeatures, check_adversary
 from .arguments import is_auto, loss_weighting, losses_by_task, metrics_by_task, rules_by_task
 from .balanced_step import BalancedStep
 from .by_task import check_outputs
-from .checks import Problem, check_some_labels, problems, wrong_label
+from .checks import (
+    Problem,
+    batch_explained,
+    check_some_labels,
+    problems,
+    wrong_inputs,
+    wrong_label,
+)
 from .class_numbers import numbered
 from .class_weights import weighted_batch
 from .fit_arguments import evaluate_arguments, fit_arguments
@@ -29,6 +36,7 @@ from .interruption import stop_reading
 from .packed_logs import with_packed_logs
 from .quantized import quantization_of, quantize_again
 from .replicas import MeanOfShares, check_strategy, num_replicas
+from .series import as_arrays
 from .task_loss import TaskLoss
 from .task_losses import TaskLosses
 from .task_metrics import TaskMetrics
@@ -275,19 +283,24 @@ class MultiTaskModel(keras.Model):
         `class_weight` is `{task: {class: weight}}` and multiplies the sample weights. It cannot
         be "balanced": one batch does not tell how often the classes are.
         """
-        if self.tasks and self.compiled:
-            if class_weight is not None:
-                sample_weight = weighted_batch(self, class_weight, y, sample_weight)
-            y, class_weight = numbered(self, y), None
-        return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
+        if not self.tasks or not self.compiled:
+            return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
+        y = as_arrays(y)
+        if class_weight is not None:
+            sample_weight = weighted_batch(self, class_weight, y, sample_weight)
+        with batch_explained(self, x, y, sample_weight):
+            batch = (x, numbered(self, y), sample_weight)
+            return super().train_on_batch(*batch, return_dict=return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Evaluates one batch, as `keras.Model.test_on_batch` does."""
-        if self.tasks and self.compiled:
-            y = numbered(self, y)
-        return super().test_on_batch(x, y, sample_weight, return_dict)
+        if not self.tasks or not self.compiled:
+            return super().test_on_batch(x, y, sample_weight, return_dict)
+        y = as_arrays(y)
+        with batch_explained(self, x, y, sample_weight):
+            return super().test_on_batch(x, numbered(self, y), sample_weight, return_dict)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates the model: arguments and results are those of `keras.Model.evaluate`.
@@ -311,7 +324,12 @@ class MultiTaskModel(keras.Model):
         """Returns the outputs: arguments and results are those of `keras.Model.predict`.
 
         Inputs may be texts in all kinds of arrays, as in `fit`.
+
+        Raises:
+            ValueError: For texts where the model has numbers, or inputs of another shape.
         """
+        for problem in wrong_inputs(self, x):
+            raise ValueError(problem.message("prediction"))
         return super().predict(as_strings(x), *args, **kwargs)
 
     def problems(self, x: Any, y: Any, first_row: int = 0) -> Iterator[Problem]:

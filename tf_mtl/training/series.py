@@ -1,4 +1,4 @@
-"""Labels in masked arrays, series and tables of pandas and polars, and Arrow, as arrays."""
+"""Labels in lists, masked arrays, series and tables of pandas and polars, and Arrow, as arrays."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 
 def as_arrays(labels: Any) -> Any:
-    """Returns `{task: array}` for a table of labels, or labels of which some are series.
+    """Returns `{task: array}` for a table of labels, or labels of which some are lists or series.
 
-    What is missing in a series, or lies under a mask, becomes what labels of its kind have for it:
-    NaN, or "" among texts.
+    What is missing in a list or series, or lies under a mask, becomes what labels of its kind have
+    for it: NaN, or "" among texts.
 
     Args:
         labels: A data frame with a column for each task, `{task: labels}`, or anything else, which
@@ -27,17 +27,33 @@ def as_arrays(labels: Any) -> Any:
     if hasattr(labels, "columns") and hasattr(labels, "to_numpy"):
         labels = {str(column): labels[column] for column in labels.columns}
     if isinstance(labels, Mapping):
-        return {task: _as_array(values) for task, values in labels.items()}
+        return {task: _as_array(_of_list(values)) for task, values in labels.items()}
     return _as_array(labels)
+
+
+def _of_list(values: Any) -> Any:
+    """Returns a list of numbers or texts, or of lists of them, as an array; all else as it is."""
+    if not isinstance(values, list | tuple) or not all(map(_is_cell, values)):
+        return values
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of several lengths
+        return values
+    # NumPy makes texts of all that stands among texts, "nan" for instance.
+    return _filled(np.asarray(values, object)) if array.dtype.kind in "USO" else array
+
+
+def _is_cell(value: Any) -> bool:
+    return value is None or np.isscalar(value) or isinstance(value, list | tuple)
 
 
 def _as_array(values: Any) -> Any:
     if isinstance(values, np.ma.MaskedArray):
-        array = _unmasked(values)
-    elif hasattr(values, "to_numpy"):
-        array = np.asarray(values)
-    else:
-        return values
+        return _filled(_unmasked(values))
+    return _filled(np.asarray(values)) if hasattr(values, "to_numpy") else values
+
+
+def _filled(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "O":
         return array
     present = np.vectorize(_is_present, otypes=[bool])(array)

@@ -86,6 +86,11 @@ def task_gradients(
         y: `{task: labels}`.
         sample_weight: As `fit` takes it, or None.
     """
+    if getattr(model, "task_losses", None) is None:
+        raise ValueError(
+            f"Expected a MultiTaskModel that is compiled with losses. Received: {model!r}. Call "
+            "model.compile(...) before."
+        )
     losses = model.task_losses
     with tf.GradientTape(persistent=True) as tape:
         y_pred = model(keras.tree.map_structure(tf.convert_to_tensor, x), training=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from ..heads import LabelRule
 from ..keras_internals import (
     CompileMetrics,
     build_metric,
+    function_of,
     infers_shapes,
     is_one_number,
     outside_of_functions,
@@ -22,6 +23,23 @@ from ..keras_internals import (
 from ..metrics import averages_elements, counts_elements
 from .by_task import as_task_dictionary, weights_by_task
 from .labelled import both, fit_rank, fit_weight_rank, has_elements
+
+# Metrics that compare a label with each prediction.
+_ONE_BY_ONE = {
+    keras.metrics.binary_accuracy,
+    keras.metrics.binary_crossentropy,
+    keras.metrics.categorical_accuracy,
+    keras.metrics.categorical_crossentropy,
+    keras.metrics.mean_absolute_error,
+    keras.metrics.mean_squared_error,
+    keras.metrics.top_k_categorical_accuracy,
+}
+_ONE_BY_ONE_CLASSES = (
+    keras.metrics.AUC,
+    keras.metrics.Precision,
+    keras.metrics.Recall,
+    keras.metrics.RootMeanSquaredError,
+)
 
 
 class TaskMetrics(CompileMetrics):
@@ -90,10 +108,13 @@ class TaskMetrics(CompileMetrics):
                 for identifier in identifiers
             ]
             for metric, _ in self.resolved[task]:
-                build_metric(metric, y_true, y_pred)
-        self.numbers |= {
-            id(metric) for metric, _ in self.resolved[task] if is_one_number(metric, y_true, y_pred)
-        }
+                with _blamed(metric, task, y_true, y_pred):
+                    build_metric(metric, y_true, y_pred)
+        for metric, _ in self.resolved[task]:
+            _check_kind(metric, task, y_true, y_pred)
+            with _blamed(metric, task, y_true, y_pred):
+                if is_one_number(metric, y_true, y_pred):
+                    self.numbers.add(id(metric))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts a batch.
@@ -113,7 +134,8 @@ class TaskMetrics(CompileMetrics):
             self.build_task(task, encoded, outputs[task])
             for metric, weighted in self.resolved[task]:
                 given = weights.get(task), weighted, id(metric) in self.numbers
-                _update(metric, encoded, outputs[task], labelled, *given)
+                with _blamed(metric, task, encoded, outputs[task]):
+                    _update(metric, encoded, outputs[task], labelled, *given)
 
     def named(self) -> list[tuple[str, str, keras.Metric]]:
         """Returns `(log name, task, metric)` of every metric, named as Keras does."""
@@ -136,6 +158,40 @@ class TaskMetrics(CompileMetrics):
         """Starts all metrics anew."""
         for metric in self.metrics:
             metric.reset_state()
+
+
+def _check_kind(metric: keras.Metric, task: str, labels: Any, output: Any) -> None:
+    """Refuses metrics of one label for each prediction where a row has one for several.
+
+    Keras takes class numbers for one-hot labels, in silence, or fails in the middle of a step.
+    """
+    function = function_of(metric)
+    one_by_one = function in _ONE_BY_ONE or isinstance(metric, _ONE_BY_ONE_CLASSES)
+    if not one_by_one or output.shape[-1] in (1, None):
+        return
+    if len(labels.shape) == len(output.shape) and labels.shape[-1] == output.shape[-1]:
+        return
+    sparse = f"sparse_{getattr(function, '__name__', '')}"
+    name = sparse if hasattr(keras.metrics, sparse) else "accuracy"
+    raise ValueError(_mismatch(metric, task, labels, output, f"for class numbers {name!r}"))
+
+
+@contextlib.contextmanager
+def _blamed(metric: keras.Metric, task: str, labels: Any, output: Any) -> Iterator[None]:
+    """Names metric and task in an error of Keras' or TensorFlow's, which name neither."""
+    try:
+        yield
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        message = _mismatch(metric, task, labels, output, "for class numbers 'accuracy'")
+        raise ValueError(f"{message} Keras' error: {error}") from error
+
+
+def _mismatch(metric: keras.Metric, task: str, labels: Any, output: Any, example: str) -> str:
+    return (
+        f"The metric {metric.name!r} of task {task!r} does not go with labels of the shape "
+        f"{labels.shape} and predictions of the shape {output.shape}. Give one that does, "
+        f"{example}."
+    )
 
 
 def _free_name(prefix: str, name: str, weighted: bool, uses: dict[str, int]) -> str:

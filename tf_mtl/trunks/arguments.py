@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..whole_numbers import is_whole
+from ..whole_numbers import is_number, is_whole
 
 
 def widths(value: Any, argument: str, least: int = 1) -> list[int]:
@@ -46,9 +46,9 @@ def check_dropout(rate: float) -> float:
     Raises:
         ValueError: Unless it lies in [0, 1).
     """
-    if not 0 <= rate < 1:
+    if not is_number(rate) or not 0 <= rate < 1:
         raise ValueError(
-            f"`dropout` must lie in [0, 1). Received: dropout={rate}. "
+            f"`dropout` must lie in [0, 1). Received: dropout={rate!r}. "
             "It is the share of units that is dropped."
         )
     return rate

@@ -52,6 +52,11 @@ class DBMTL(Trunk):
         tower: Sequence[int] = (64,),
         relation: Sequence[int] = (32,),
     ) -> None:
+        if not isinstance(parents, Mapping):
+            raise ValueError(
+                "`parents` has a list of tasks for each task that reads others, as in {'buy': "
+                f"['click']}}. Received: parents={parents!r}."
+            )
         for task, of_task in parents.items():
             if isinstance(of_task, str):
                 raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..whole_numbers import check_whole
+from ..whole_numbers import check_whole, is_number
 from .experts import make_experts
 from .gating import gate_features, mix
 from .sparse_gate import SparseGate
@@ -69,10 +69,10 @@ class DSelectK(Trunk):
                 f"A task cannot pick num_selected={num_selected} of num_experts={num_experts} "
                 "experts. Make `num_selected` smaller."
             )
-        if entropy_regularization < 0:
+        if not is_number(entropy_regularization) or entropy_regularization < 0:
             raise ValueError(
                 "`entropy_regularization` must be at least 0: a negative one would keep the "
-                f"selectors from settling. Received: {entropy_regularization}."
+                f"selectors from settling. Received: {entropy_regularization!r}."
             )
 
     def __call__(self, inputs: Any, tasks: Sequence[str]) -> Any:

@@ -43,8 +43,11 @@ class InputPerTask(Trunk):
         upper: Any,
         inputs_of: Mapping[str, str] | None = None,
     ) -> None:
-        if not encoders:
-            raise ValueError("InputPerTask needs `encoders` {input: body}. Received: none.")
+        if not isinstance(encoders, Mapping) or not encoders:
+            raise ValueError(
+                "InputPerTask needs `encoders` as {input: body}, at least one. "
+                f"Received: {encoders!r}."
+            )
         self.encoders = dict(encoders)
         self.upper = upper
         self.inputs_of = None if inputs_of is None else dict(inputs_of)

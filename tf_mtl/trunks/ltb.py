@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..whole_numbers import is_number
 from .blocks import blocks_of, columns_of
 from .graph import operations_before
 from .masked_layers import KeepsMask
@@ -55,10 +56,12 @@ class LTB(Trunk):
         steps: int = 1000,
         seed: int | None = None,
     ) -> None:
-        if temperature <= 0 or last_temperature <= 0 or steps < 1:
+        numbers = (temperature, last_temperature, steps)
+        if not all(map(is_number, numbers)) or min(numbers[:2]) <= 0 or steps < 1:
             raise ValueError(
                 "LTB needs temperatures above 0 and at least one step. Received: "
-                f"temperature={temperature}, last_temperature={last_temperature}, steps={steps}."
+                f"temperature={temperature!r}, last_temperature={last_temperature!r}, "
+                f"steps={steps!r}."
             )
         self.body = body
         self.temperature = temperature

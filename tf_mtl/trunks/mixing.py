@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ..whole_numbers import is_number
+
 Shape = tuple[Any, ...]
 
 
 def check_share(own: float) -> None:
     """Raises `ValueError` unless `own` is a share."""
-    if not 0 <= own <= 1:
+    if not is_number(own) or not 0 <= own <= 1:
         raise ValueError(
-            f"`own` must lie in [0, 1]. Received: own={own}. It is the share that a task takes of "
-            "its own features at the start."
+            f"`own` must lie in [0, 1]. Received: own={own!r}. It is the share that a task takes "
+            "of its own features at the start."
         )
 
 

@@ -58,8 +58,11 @@ class MultiInput(Body):
         upper: Any = None,
     ) -> None:
         check_known([fusion], FUSIONS, "fusion")
-        if not encoders:
-            raise ValueError("MultiInput needs at least one encoder {input: body}. Received: none.")
+        if not isinstance(encoders, Mapping) or not encoders:
+            raise ValueError(
+                "MultiInput needs `encoders` as {input: body}, at least one. "
+                f"Received: {encoders!r}."
+            )
         self.encoders = dict(encoders)
         self.fusion = fusion
         self.units = check_whole(units, "units")

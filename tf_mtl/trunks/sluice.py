@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..whole_numbers import check_whole
+from ..whole_numbers import check_whole, is_number
 from .blocks import blocks_of, columns_of
 from .cnn import CNN
 from .copies import are_units
@@ -61,9 +61,9 @@ class Sluice(Trunk):
         orthogonality: float = 0.0,
     ) -> None:
         check_share(own)
-        if orthogonality < 0:
+        if not is_number(orthogonality) or orthogonality < 0:
             raise ValueError(
-                f"`orthogonality` must be at least 0. Received: orthogonality={orthogonality}."
+                f"`orthogonality` must be at least 0. Received: orthogonality={orthogonality!r}."
             )
         self.body = body
         self.subspaces = check_whole(subspaces, "subspaces")

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from ..whole_numbers import check_whole
+from ..whole_numbers import check_whole, is_number
 from .copies import check_separate
 from .experts import make_experts, recipes_by_level
 from .gating import mix
@@ -65,10 +65,10 @@ class SNR(Trunk):
         self.l0_regularization = l0_regularization
         self.towers = towers
         check_known([connection], ["transform", "average"], "connection of SNR:")
-        if l0_regularization < 0:
+        if not is_number(l0_regularization) or l0_regularization < 0:
             raise ValueError(
                 "`l0_regularization` must be at least 0: a negative one would reward open "
-                f"connections without end. Received: {l0_regularization}."
+                f"connections without end. Received: {l0_regularization!r}."
             )
         recipes_by_level(expert, num_levels)  # refuses a list of another length
 

@@ -9,6 +9,7 @@ import keras
 
 from ..keras_internals import is_symbolic
 from ..names import check_known
+from ..whole_numbers import is_number
 from .copies import copy_of
 from .graph import operations_before
 from .masked_layers import KeepsMask
@@ -53,9 +54,9 @@ class SoftSharing(Trunk):
     def __init__(self, body: Any, penalty: str | None = "l2", strength: float = 0.01) -> None:
         if penalty is not None:
             check_known([penalty], list(PENALTIES), "penalty")
-        if strength <= 0:
+        if not is_number(strength) or strength <= 0:
             raise ValueError(
-                f"`strength` must be above 0. Received: strength={strength}. For bodies that are "
+                f"`strength` must be above 0. Received: strength={strength!r}. For bodies that are "
                 "not tied by a penalty pass penalty=None."
             )
         self.body = body

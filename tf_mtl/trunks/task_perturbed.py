@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ..names import check_known
-from ..whole_numbers import check_whole
+from ..whole_numbers import check_whole, is_number
 from .blocks import blocks_of
 from .masked_layers import KeepsMask
 from .reused import reusable
@@ -61,10 +61,10 @@ class TaskPerturbed(Trunk):
     ) -> None:
         check_known([] if perturbation is None else [perturbation], KINDS, "perturbation")
         check_known([at], ("end", "blocks"), "place of perturbations:")
-        if noise < 0 or (perturbation is None and not noise):
+        if not is_number(noise) or noise < 0 or (perturbation is None and not noise):
             raise ValueError(
                 "TaskPerturbed needs `noise` of at least 0, and a perturbation or noise. Received: "
-                f"perturbation={perturbation!r}, noise={noise}."
+                f"perturbation={perturbation!r}, noise={noise!r}."
             )
         self.body = body
         self.perturbation = perturbation

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ..whole_numbers import is_number
 from .arguments import widths
 from .body import Body
 from .masked_layers import (
@@ -79,8 +80,10 @@ class TextEncoder(Body):
         if encoder not in ENCODERS:
             raise ValueError(f"`encoder` must be one of {ENCODERS}. Received: {encoder!r}.")
         for argument, value in (("dropout", dropout), ("unknown_rate", unknown_rate)):
-            if not 0 <= value < 1:
-                raise ValueError(f"`{argument}` must lie in [0, 1). Received: {value}.")
+            if not is_number(value) or not 0 <= value < 1:
+                raise ValueError(
+                    f"`{argument}` must lie in [0, 1). Received: {argument}={value!r}."
+                )
         if characters < 0:
             raise ValueError(f"`characters` must be 0 or more. Received: {characters}.")
         if is_tokenizer(words):

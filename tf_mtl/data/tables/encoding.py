@@ -74,6 +74,11 @@ def as_encoding(encoding: Encoding | Mapping[str, Any] | None) -> Encoding:
     """Returns an `Encoding` for None, a dictionary of its arguments, or itself."""
     if isinstance(encoding, Encoding):
         return encoding
+    if not isinstance(encoding, Mapping | None):
+        raise ValueError(
+            "`encoding` says which columns are categories, dates or texts, as in {'categorical': "
+            f"['zip']}}. Received: {encoding!r}. Files are read as UTF-8."
+        )
     options = dict(encoding or {})
     check_known(options, Encoding.__dataclass_fields__, "argument of the encoding")
     return Encoding(**options)

@@ -38,14 +38,15 @@ def as_frame(table: Any, source: str = "the table") -> Any:
                 "frame.columns = ['_'.join(map(str, column)) for column in frame.columns]."
             )
         return _without_objects(table)
+    is_column = type(table).__name__ == "Series"
     library = type(table).__module__.partition(".")[0]
     if library == "polars" and hasattr(table, "collect"):
         table = table.collect()
-    if library == "polars":
+    if library == "polars" and not is_column:
         table = _of_64_bits(table, source)
     elif library == "datasets" and hasattr(table, "with_format"):
         table = table.with_format("arrow")[:]
-    if not hasattr(table, "__arrow_c_stream__") or hasattr(table, "type"):
+    if not hasattr(table, "__arrow_c_stream__") or hasattr(table, "type") or is_column:
         raise ValueError(
             f"Expected a pandas.DataFrame, pyarrow.Table, polars.DataFrame or datasets.Dataset as "
             f"{source}, not {type(table).__name__}. Use from_numpy for arrays "
