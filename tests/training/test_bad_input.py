@@ -279,6 +279,16 @@ def test_what_is_wrong_with_a_batch_is_named():
         method(x, pd.DataFrame({"kind": y["kind"], "sold": y["sold"]}))
 
 
+def test_a_data_frame_of_numbers_and_flags_is_an_input():
+    x, y, _ = arrays(8)
+    frame = pd.DataFrame(x.astype("float64")).assign(flag=x[:, -1] > 0).drop(columns=7)
+    model = compiled()
+    model.fit(frame, y, verbose=0)
+    expected = model.predict(frame.to_numpy("float32"), verbose=0)
+    for task, output in model.predict(frame, verbose=0).items():
+        np.testing.assert_array_equal(output, expected[task])
+
+
 def test_nan_inputs_are_named_with_their_row():
     x, y, _ = arrays(64)
     x[5, 2] = np.nan

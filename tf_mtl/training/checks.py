@@ -228,8 +228,9 @@ def wrong_inputs(model: MultiTaskModel, x: Any) -> Iterator[Problem]:
         values = np.asarray(given) if hasattr(given, "to_numpy") else given
         if expected is None or not isinstance(values, (np.ndarray, tf.Tensor, tf.TensorSpec)):
             continue
-        if expected.dtype != "string" and _is_text(values.dtype):
-            yield Problem(f"Input {name!r}", None, _no_numbers(values))
+        text = None if expected.dtype == "string" else _text_in(values)
+        if text is not None:
+            yield Problem(f"Input {name!r}", None, _no_numbers(values.dtype, text, given))
         elif tf.TensorShape(values.shape).rank == len(expected.shape) > 0:
             shape = tuple(values.shape)
             if not _matches(shape, expected.shape):
@@ -237,19 +238,22 @@ def wrong_inputs(model: MultiTaskModel, x: Any) -> Iterator[Problem]:
                 yield Problem(f"Input {name!r}", None, text)
 
 
-def _is_text(dtype: Any) -> bool:
-    return dtype == tf.string or (isinstance(dtype, np.dtype) and dtype.kind in "USO")
+def _text_in(values: Any) -> str | None:
+    """Returns the first text among values, "" where they are known as texts only, None if none."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "USO":
+        return next((str(cell) for cell in values.flat if isinstance(cell, str | bytes)), None)
+    return "" if values.dtype == tf.string else None
 
 
-def _no_numbers(values: Any) -> str:
-    cells = values.ravel() if isinstance(values, np.ndarray) else ()
-    text = next((str(cell) for cell in cells if isinstance(cell, str | bytes)), None)
-    dtype = getattr(values.dtype, "name", values.dtype)
-    return (
-        f"expected numbers, received the dtype {dtype}"
-        f"{'' if text is None else f' with the text {text!r}'}. Convert the array, "
-        "x.astype('float32'), or give the model a layer that reads texts."
+def _no_numbers(dtype: Any, text: str, given: Any) -> str:
+    found = f" with the text {text!r}" if text else ""
+    mend = (
+        "Pass x as {input: column}, which tf_mtl.data.inputs_from_dataframe(frame, model.input) "
+        "returns."
+        if hasattr(given, "columns")
+        else "Convert the array, x.astype('float32'), or give the model a layer that reads texts."
     )
+    return f"expected numbers, received the dtype {getattr(dtype, 'name', dtype)}{found}. {mend}"
 
 
 def _is_finite(weight: Any) -> bool:
