@@ -75,6 +75,24 @@ def test_metrics_that_do_not_go_with_class_numbers(metric, message):
         model.fit(x, y, verbose=0)
 
 
+class AUCOfClasses(keras.metrics.AUC):
+    """An AUC of class numbers, by each class against the others."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = keras.ops.one_hot(keras.ops.reshape(y_true, [-1]), 3)
+        return super().update_state(y_true, y_pred, sample_weight)
+
+
+def test_a_metric_that_reads_class_numbers_by_itself():
+    x, y, _ = arrays(8)
+    model = network()
+    model.compile("sgd", loss=dict(LOSSES), metrics={"kind": AUCOfClasses(name="auc")})
+    found = model.evaluate(x, y, verbose=0, return_dict=True)["kind_auc"]
+    one_hot = keras.metrics.AUC()
+    one_hot.update_state(np.eye(3)[y["kind"]], model.predict(x, verbose=0)["kind"])
+    np.testing.assert_allclose(found, one_hot.result(), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

@@ -34,12 +34,13 @@ _ONE_BY_ONE = {
     keras.metrics.mean_squared_error,
     keras.metrics.top_k_categorical_accuracy,
 }
-_ONE_BY_ONE_CLASSES = (
+# These themselves: a class made from one of them may read other labels.
+_ONE_BY_ONE_CLASSES = {
     keras.metrics.AUC,
     keras.metrics.Precision,
     keras.metrics.Recall,
     keras.metrics.RootMeanSquaredError,
-)
+}
 
 
 class TaskMetrics(CompileMetrics):
@@ -166,7 +167,7 @@ def _check_kind(metric: keras.Metric, task: str, labels: Any, output: Any) -> No
     Keras takes class numbers for one-hot labels, in silence, or fails in the middle of a step.
     """
     function = function_of(metric)
-    one_by_one = function in _ONE_BY_ONE or isinstance(metric, _ONE_BY_ONE_CLASSES)
+    one_by_one = function in _ONE_BY_ONE or type(metric) in _ONE_BY_ONE_CLASSES
     if not one_by_one or output.shape[-1] in (1, None):
         return
     if len(labels.shape) == len(output.shape) and labels.shape[-1] == output.shape[-1]:
