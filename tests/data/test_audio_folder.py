@@ -47,6 +47,36 @@ def test_labels_from_names(folder):
     assert np.array_equal(y["digit"], np.round(x[:, 0] * 100) % 2)
 
 
+def test_groups_stay_in_one_part(folder):
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.wav"))
+    pairs = {name: int(name.rpartition("_")[2][:-4]) // 4 for name in names}
+    table = folder / "labels.csv"
+    lines = [f"{name},{name.split('_')[1]},{pair}" for name, pair in pairs.items()]
+    table.write_text("\n".join(["file,speaker,pair", *lines]))
+    fractions = {"fractions": (0.6, 0.2, 0.2)}
+    by_table = data.from_audio_folder(folder, table, groups="pair", **fractions)
+    assert list(by_table.targets) == ["speaker"]
+    found = [set(np.round(rows(part)[0][:, 0] * 100).astype(int) // 4) for part in by_table]
+    assert sorted(map(len, found)) == [1, 1, 3]
+    assert sum(map(len, found)) == len(set.union(*found))
+    task = r"/(?P<odd>[01])_"
+    by_name = data.from_audio_folder(folder, task, groups=r"_\d+", **fractions, stratify=None)
+    assert by_name.sizes == {"train": 12, "valid": 4, "test": 4}
+    for wrong, message in (("pairs", "Did you mean 'pair'"), (r"_x", "does not match the groups'")):
+        with pytest.raises(ValueError, match=message):
+            data.from_audio_folder(folder, table if wrong == "pairs" else task, groups=wrong)
+
+
+def test_sounds_of_another_format_are_reported(folder):
+    (folder / "a.MP3").touch()
+    with pytest.warns(UserWarning, match=r"1 files of another format, such as a\.MP3.* to \.wav"):
+        data.from_audio_folder(folder, PATTERN)
+    for path in folder.rglob("*.wav"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"no files \.wav .*a\.MP3"):
+        data.from_audio_folder(folder, PATTERN)
+
+
 def test_labels_from_a_function_and_a_length(folder):
     def label(name):
         return {"late": name.startswith("second"), "samples": 100.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,22 +37,37 @@ def existing_files(files: Files) -> list[Path]:
     return [existing_file(files)]
 
 
-def files_below(folder: Path, endings: Sequence[str]) -> list[str]:
+def files_below(folder: Path, endings: Sequence[str], unread: Sequence[str] = ()) -> list[str]:
     """Returns the sorted paths, below a folder, of the files with these endings in any case.
 
     Hidden files and folders are left out: what programs keep there is no data.
 
+    Args:
+        folder: Where they are.
+        endings: Of the files that are wanted.
+        unread: Of files of the same kind in other formats, which are left out.
+
     Raises:
         ValueError: If there are none.
+
+    Warns:
+        UserWarning: If there are files in other formats.
     """
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    names = sorted(
-        str(path)
-        for path in paths
-        if path.suffix.lower() in endings and not any(part.startswith(".") for part in path.parts)
+    visible = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
+    names = sorted(str(path) for path in visible if path.suffix.lower() in endings)
+    others = sorted(str(path) for path in visible if path.suffix.lower() in unread)
+    left = (
+        f"{len(others)} files of another format, such as {others[0]}, are left out. Convert them "
+        f"to {endings[0]}."
+        if others
+        else ""
     )
     if not names:
-        raise ValueError(f"There are no files {', '.join(endings)} in {folder} or its subfolders.")
+        message = f"There are no files {', '.join(endings)} in {folder} or its subfolders."
+        raise ValueError(f"{message} {left}".rstrip())
+    if left:
+        warnings.warn(f"{folder}: {left}", stacklevel=3)
     return names
 
 

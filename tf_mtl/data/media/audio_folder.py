@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,9 @@ from ..files import files_below
 from ..splits import Splits
 from .file_labels import (
     FileLabels,
+    groups_of_names,
     is_table,
+    kept_apart,
     labels_of_names,
     labels_of_table,
     read_file_table,
@@ -29,6 +30,7 @@ from .wav_file import SoundPlace, samples_of, sound_place, waveform
 
 _WAVEFORM = "waveform"
 _PLACE = "waveform__place"
+_UNREAD = (".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma")
 
 
 def from_audio_folder(
@@ -39,9 +41,10 @@ def from_audio_folder(
     seconds: float | None = None,
     sampling_rate: int | None = None,
     test_files: str | None = None,
+    groups: str | None = None,
     **options: Any,
 ) -> Splits:
-    """Makes training, validation and test data of the WAV files in a folder and its subfolders.
+    r"""Makes training, validation and test data of the WAV files in a folder and its subfolders.
 
     The files are read while the model trains, as floats from -1 to 1 and one channel (the mean of
     several). All waveforms get the same length: shorter ones are followed by silence, longer
@@ -61,6 +64,8 @@ def from_audio_folder(
             in each epoch anew. None for that of the files, which must then be the same.
         test_files: Regular expression of the files kept apart for the test split, searched in
             their paths; None to split them off at random.
+        groups: Regular expression, searched in the paths; files in which it matches the same text
+            stay in one part, such as r"speaker\d+". With a table the name of a column.
         **options: Further arguments of `from_numpy`: `batch_size`, `seed`, `fractions`, and
             `stratify`.
 
@@ -90,31 +95,34 @@ def from_audio_folder(
     folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"There is no folder {folder}.")
-    names = files_below(folder, [".wav"])
+    names = files_below(folder, [".wav"], _UNREAD)
     sounds = _sounds(folder, names, sampling_rate)
     rate = sampling_rate or sounds[0].rate
     samples = samples_of(sounds, seconds, rate)
     kinds: dict[str, Any] = dict(targets or {})
     if is_table(labels):
         frame = rows_of_files(read_file_table(str(labels)), names, str(labels))
-        encoded = labels_of_table(frame, targets, str(labels))
+        encoded = labels_of_table(frame, targets, str(labels), groups)
+        grouping = None if groups is None else frame[groups].astype(str).to_numpy()
         by_task = {task: values for task, (values, _) in encoded.items()}
         kinds = {task: target for task, (_, target) in encoded.items()}
     else:
         by_task = labels_of_names(folder, names, labels)
-    apart = np.array([bool(test_files and re.search(test_files, name)) for name in names])
-    if test_files and (not apart.any() or apart.all()):
-        raise ValueError(
-            f"`test_files` must match some of the files. {test_files!r} matches {apart.sum()} of "
-            f"{len(names)}, the first of which is {names[0]!r}."
-        )
+        grouping = None if groups is None else groups_of_names(folder, names, groups)
+    apart = kept_apart(names, test_files)
     places = np.array(sounds)
 
     def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         x = {_WAVEFORM: np.array(names)[chosen], _PLACE: places[chosen]}
         return x, {task: values[chosen] for task, values in by_task.items()}
 
-    splits = from_numpy(*rows(~apart), kinds, test=rows(apart) if test_files else None, **options)
+    splits = from_numpy(
+        *rows(~apart),
+        kinds,
+        test=rows(apart) if test_files else None,
+        groups=None if grouping is None else grouping[~apart],
+        **options,
+    )
     inputs = keras.Input((samples,), name=_WAVEFORM)
     return replace(
         splits,

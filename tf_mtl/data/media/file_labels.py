@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ...names import check_known
 from ..checks import check_label_names
 from ..tables.csv_file import read_csv
 from ..tables.frames import row_name, with_rows_of
 from ..tables.parquet_file import read_parquet
-from ..tables.target_columns import encode_columns, target_columns
+from ..tables.target_columns import TargetColumns, encode_columns, target_columns
 from ..targets import Target
 
 FileLabels = str | Path | Callable[[str], Mapping[str, Any]]
@@ -69,6 +70,36 @@ def labels_of_names(
     return check_label_names({task: [row[task] for row in rows] for task in rows[0]}, "labels")
 
 
+def groups_of_names(folder: Path, names: Sequence[str], pattern: str) -> np.ndarray:
+    """Returns what a regular expression matches in the paths of the files below the folder.
+
+    Raises:
+        ValueError: If it matches nothing in one of them.
+    """
+    found = [re.search(pattern, name) for name in names]
+    for name, match in zip(names, found, strict=True):
+        if not match:
+            raise ValueError(
+                f"{folder / name} does not match the groups' {pattern!r}. Correct one of them."
+            )
+    return np.array([match.group(0) for match in found if match])
+
+
+def kept_apart(names: Sequence[str], test_files: str | None) -> np.ndarray:
+    """Returns `[files]` flags of those that are kept apart for the test split.
+
+    Raises:
+        ValueError: If `test_files` matches none of the paths, or all.
+    """
+    apart = np.array([bool(test_files and re.search(test_files, name)) for name in names])
+    if test_files and (not apart.any() or apart.all()):
+        raise ValueError(
+            f"`test_files` must match some of the files. {test_files!r} matches {apart.sum()} of "
+            f"{len(names)}, the first of which is {names[0]!r}."
+        )
+    return apart
+
+
 def read_file_table(path: str | Path) -> Any:
     """Returns a table with one row for each file, by the file's name in the column `file`.
 
@@ -115,17 +146,29 @@ def rows_of_files(frame: Any, names: Sequence[str], path: str | Path) -> Any:
     return frame.iloc[[places[name] for name in names]]
 
 
-def labels_of_table(frame: Any, targets: Mapping[str, Any] | None, path: str | Path) -> Encoded:
+def labels_of_table(
+    frame: Any, targets: Mapping[str, Any] | None, path: str | Path, groups: str | None
+) -> Encoded:
     """Returns `{task: (labels, Target)}`.
 
     Args:
         frame: The rows of the files.
-        targets: As for `from_dataframe`; None takes every column but `file`.
+        targets: As for `from_dataframe`; None takes every column but `file` and that of the groups.
         path: Of the table, for errors.
+        groups: Column of the groups, or None.
 
     Raises:
         ValueError: For an unknown column or kind, and labels that do not fit, naming the row.
     """
-    columns = [str(column) for column in frame if column != "file"]
-    found = target_columns(targets or dict.fromkeys(columns, "auto"), columns)
+    found = tasks_of_table(frame, targets, path, groups)
     return {task.task: encode_columns(task, frame, str(path)) for task in found}
+
+
+def tasks_of_table(
+    frame: Any, targets: Mapping[str, Any] | None, path: str | Path, groups: str | None
+) -> list[TargetColumns]:
+    """Returns what the columns of a table are, as `labels_of_table` takes them."""
+    columns = [str(column) for column in frame if column != "file"]
+    check_known([] if groups is None else [groups], columns, f"column of {path}")
+    chosen = targets or {column: "auto" for column in columns if column != groups}
+    return target_columns(chosen, columns)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,19 +13,27 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ...names import check_known
 from ...whole_numbers import check_size
 from ..arrays import PARTS, from_numpy
 from ..files import files_below
 from ..splits import Splits
 from ..tables.frames import row_name
-from ..tables.target_columns import as_text, encode_columns, target_columns
+from ..tables.target_columns import as_text, encode_columns
 from ..targets import Target, kind_of
-from .file_labels import FileLabels, is_table, labels_of_names, read_file_table
+from .file_labels import (
+    FileLabels,
+    groups_of_names,
+    is_table,
+    kept_apart,
+    labels_of_names,
+    read_file_table,
+    tasks_of_table,
+)
 from .image_files import check_images, check_masks, decoded, mask_of, resized
 
 _IMAGE = "image"
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+_UNREAD = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
 
 
 def from_image_folder(
@@ -66,8 +73,8 @@ def from_image_folder(
             have none).
         test_files: Regular expression of the files kept apart for the test split, searched in
             their paths; None to split them off at random.
-        groups: Regular expression; files in which it matches the same text stay in one part, such
-            as r"patient\d+". With a table the name of a column.
+        groups: Regular expression, searched in the paths; files in which it matches the same text
+            stay in one part, such as r"patient\d+". With a table the name of a column.
         check: Whether every image and mask is decoded once now, so that one that cannot be, or a
             mask with other classes, is named before training. It takes as long as an epoch of
             reading; switch it off for a large folder that was checked before.
@@ -105,9 +112,9 @@ def from_image_folder(
         y, kinds, masks = _labels_of_table(frame, targets, folder, str(labels), groups)
         grouping = None if groups is None else frame[groups].astype(str).to_numpy()
     else:
-        names = files_below(folder, _ENDINGS)
+        names = files_below(folder, _ENDINGS, _UNREAD)
         y = labels_of_names(folder, names, _first_folder if labels is None else labels)
-        grouping = groups and np.array([_searched(groups, folder / name) for name in names])
+        grouping = None if groups is None else groups_of_names(folder, names, groups)
     mask_kinds = {task: kinds.pop(task) for task in masks}
     if check:
         images = [folder / name for name in names]
@@ -115,12 +122,7 @@ def from_image_folder(
         for task, paths in masks.items():
             found = [folder / name if name else None for name in paths]
             check_masks(images, found, sizes, task, mask_kinds[task].num_classes)
-    apart = np.array([bool(test_files and re.search(test_files, name)) for name in names])
-    if test_files and (not apart.any() or apart.all()):
-        raise ValueError(
-            f"`test_files` must match some of the files. {test_files!r} matches {apart.sum()} of "
-            f"{len(names)}, the first of which is {names[0]!r}."
-        )
+    apart = kept_apart(names, test_files)
 
     def rows(chosen: np.ndarray) -> tuple[Any, dict[str, np.ndarray]]:
         files = {_IMAGE: np.array(names), **masks}
@@ -168,13 +170,6 @@ def _first_folder(name: str) -> dict[str, str]:
     return {"label": parts[0]}
 
 
-def _searched(pattern: str, path: Path) -> str:
-    match = re.search(pattern, str(path))
-    if not match:
-        raise ValueError(f"{path} does not match the groups' {pattern!r}. Correct one of them.")
-    return match.group(0)
-
-
 def _files(frame: Any, column: str, folder: Path) -> list[str]:
     """Returns the paths in a column, "" where missing, after a look whether the files are there."""
     names = as_text(frame[column]).tolist()
@@ -191,11 +186,8 @@ def _labels_of_table(
     frame: Any, targets: Mapping[str, Any] | None, folder: Path, path: str, groups: str | None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, np.ndarray]]:
     """Returns `{task: labels}`, `{task: Target}` and `{task: paths of masks}`."""
-    columns = [str(column) for column in frame if column != "file"]
-    check_known([] if groups is None else [groups], columns, f"column of {path}")
-    chosen = targets or {column: "auto" for column in columns if column != groups}
     y, kinds, masks = {}, {}, {}
-    for target in target_columns(chosen, columns):
+    for target in tasks_of_table(frame, targets, path, groups):
         kind = target.kind
         if kind_of(kind) != "segmentation":
             y[target.task], kinds[target.task] = encode_columns(target, frame, path)
@@ -208,6 +200,7 @@ def _labels_of_table(
         kinds[target.task] = kind
         masks[target.task] = np.array(_files(frame, target.columns[0], folder))
     if not y:
+        columns = list(map(str, frame))
         raise ValueError(f"Give one task beside masks, of the columns {columns} of {path}.")
     return y, kinds, masks
 
