@@ -75,6 +75,18 @@ def test_metrics_that_do_not_go_with_class_numbers(metric, message):
         model.fit(x, y, verbose=0)
 
 
+def test_metrics_of_labels_whose_width_is_not_known():
+    x, y = np.ones((8, 4), "float32"), np.arange(24.0).reshape(8, 3)
+    batches = tf.data.Dataset.from_tensor_slices((x, {"a": y})).batch(4)
+    any_width = tf.TensorSpec([None, None], tf.float64)
+    signature = (tf.TensorSpec([None, 4]), {"a": any_width})
+    stream = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+    model = build_model(keras.Input((4,)), keras.layers.Dense(2), {"a": heads.Regression(3)})
+    model.compile("sgd", metrics={"a": ["mae", keras.metrics.RootMeanSquaredError()]})
+    found = model.evaluate(stream, verbose=0, return_dict=True)
+    assert found == model.evaluate(batches, verbose=0, return_dict=True)
+
+
 class AUCOfClasses(keras.metrics.AUC):
     """An AUC of class numbers, by each class against the others."""
 

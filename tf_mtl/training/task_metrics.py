@@ -170,7 +170,9 @@ def _check_kind(metric: keras.Metric, task: str, labels: Any, output: Any) -> No
     one_by_one = function in _ONE_BY_ONE or type(metric) in _ONE_BY_ONE_CLASSES
     if not one_by_one or output.shape[-1] in (1, None):
         return
-    if len(labels.shape) == len(output.shape) and labels.shape[-1] == output.shape[-1]:
+    shape = tf.TensorShape(labels.shape)
+    known = shape.rank is not None and shape[-1] is not None
+    if not known or (shape.rank == len(output.shape) and shape[-1] == output.shape[-1]):
         return
     sparse = f"sparse_{getattr(function, '__name__', '')}"
     name = sparse if hasattr(keras.metrics, sparse) else "accuracy"
