@@ -171,8 +171,7 @@ def _check_kind(metric: keras.Metric, task: str, labels: Any, output: Any) -> No
     if not one_by_one or output.shape[-1] in (1, None):
         return
     shape = tf.TensorShape(labels.shape)
-    known = shape.rank is not None and shape[-1] is not None
-    if not known or (shape.rank == len(output.shape) and shape[-1] == output.shape[-1]):
+    if shape.rank is None or shape[1:].is_compatible_with(output.shape[1:]):
         return
     sparse = f"sparse_{getattr(function, '__name__', '')}"
     name = sparse if hasattr(keras.metrics, sparse) else "accuracy"
