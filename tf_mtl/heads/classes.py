@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..whole_numbers import check_whole
@@ -71,12 +71,12 @@ def names_in_order(names: Any, argument: str = "class_names") -> list[Any] | Non
         ValueError: For a single text, whose letters would be the names, and for what has no order
             (a set) or two of them (a dictionary).
 
-    >>> names_in_order(("even", "odd"))
-    ['even', 'odd']
+    >>> names_in_order(("even", "odd")), names_in_order({"even": 0, "odd": 1}.keys())
+    (['even', 'odd'], ['even', 'odd'])
     """
     if names is None:
         return None
-    if isinstance(names, (str, bytes, Mapping, Set)) or not isinstance(names, Iterable):
+    if isinstance(names, (str, bytes, Mapping, set, frozenset)) or not isinstance(names, Iterable):
         raise ValueError(
             f"`{argument}` must be a list of names, in the order of the output. Received: "
             f"{argument}={names!r}."
